@@ -1,0 +1,40 @@
+# Two commands do all the set-up: `make demo` and `make test`. They need Python 3.11 with venv and pip, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo-release
+
+.PHONY: demo test lint lock clean
+.DEFAULT_GOAL := help
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: pyproject.toml requirements-dev.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(VENV)/installed  ## make a synthetic release candidate in demo-release/ and take it through the gate
+	rm -rf $(DEMO)
+	$(BIN)/pedicxr-release demo $(DEMO)/candidate --images 40 --seed 1
+	$(BIN)/pedicxr-release validate $(DEMO)/candidate
+	$(BIN)/pedicxr-release stats $(DEMO)/candidate
+	$(BIN)/pedicxr-release package $(DEMO)/candidate $(DEMO)/out
+
+test: $(VENV)/installed  ## run all tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/installed  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock:  ## renew requirements-dev.lock from pyproject.toml
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header pyproject.toml -o requirements-dev.lock
+
+clean:  ## remove everything that was made
+	rm -rf $(VENV) build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache
