@@ -1,0 +1,166 @@
+"""One image file → one `ImageRecord`. This is the list of what is done with a file, and the only function the engine maps."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pedicxr_release.examine.header import HeaderReader
+from pedicxr_release.examine.part10 import walk
+from pedicxr_release.examine.pixels import PixelReader
+from pedicxr_release.examine.record import ImageFile, ImageRecord
+from pedicxr_release.examine.retained import check_byte_areas, check_elements, check_link_back
+from pedicxr_release.finding import Collector, Finding
+from pedicxr_release.identity import IdentityText
+
+if TYPE_CHECKING:
+    from pedicxr_release.examine.header import Value
+    from pedicxr_release.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class ExamineOptions:
+    """What is read of each file.
+
+    Attributes
+    ----------
+    pixels, hash
+        Whether pixels are looked at and the file is hashed. Without either only the header is read from disk.
+    store
+        Folder into which the examined bytes are written, under the file's path, while they are in memory.
+    """
+
+    pixels: bool = True
+    hash: bool = True
+    store: str | None = None
+
+
+class Examiner:
+    """Examines image files against one profile; made once a process.
+
+    Parameters
+    ----------
+    profile
+        What a release looks like.
+    options
+        What is read of each file.
+    """
+
+    def __init__(self, profile: Profile, options: ExamineOptions) -> None:
+        self._profile = profile
+        self._options = options
+        self._text = IdentityText(profile.identity)
+        self._header = HeaderReader(profile.dicom, profile.release.age)
+        self._pixels = PixelReader(profile.dicom.pixels, self._text)
+
+    def __call__(self, file: ImageFile) -> ImageRecord:
+        """Examine one file: one open, one mapping, one hash, one walk."""
+        found = Collector(file.path, file.image_id)
+        try:
+            descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                size = os.fstat(descriptor).st_size
+                if size == 0:
+                    return _bare(file, 0, Finding("LAY105", file.path, image_id=file.image_id))
+                flags = mmap.MAP_SHARED
+                if self._options.hash or self._options.pixels:
+                    flags |= getattr(mmap, "MAP_POPULATE", 0)
+                mapped = mmap.mmap(descriptor, 0, flags=flags, prot=mmap.PROT_READ)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            return _bare(file, 0, Finding("LAY113", file.path, facts={"reason": reason(error)}, image_id=file.image_id))
+        with memoryview(mapped) as buffer:
+            return self._examine(file, buffer, found)
+
+    def _examine(self, file: ImageFile, buffer: memoryview, found: Collector) -> ImageRecord:
+        sha256 = hashlib.sha256(buffer).digest() if self._options.hash else None
+        if self._options.store:
+            write_through(buffer, Path(self._options.store, file.path))
+        walked = walk(buffer, found)
+        if walked is None:
+            return ImageRecord(file.path, file.split, file.image_id, len(buffer), sha256, findings=found.findings)
+        check_byte_areas(buffer, walked, self._text, found)
+        check_elements(walked, self._profile.dicom, self._text, found)
+        check_link_back(walked, file.image_id, Path(file.path).stem, found)
+        published_form = self._header.check_meta(walked, file.image_id, found) if walked.account.preamble else False
+        values = self._header.read(walked, found)
+        facts = self._pixels.read(walked, values, found) if self._options.pixels else None
+        return ImageRecord(
+            path=file.path,
+            split=file.split,
+            image_id=file.image_id,
+            size=len(buffer),
+            sha256=sha256,
+            pixel_digest=facts.digest if facts else None,
+            rows=_number(values, "Rows"),
+            columns=_number(values, "Columns"),
+            sex=_word(values, "PatientSex"),
+            age=_word(values, "PatientAge"),
+            size_m=_float(values, "PatientSize"),
+            weight_kg=_float(values, "PatientWeight"),
+            transfer_syntax=walked.transfer_syntax if self._is_allowed(walked.transfer_syntax) else None,
+            photometric=_word(values, "PhotometricInterpretation"),
+            bits_stored=_number(values, "BitsStored"),
+            smallest=facts.smallest if facts else None,
+            largest=facts.largest if facts else None,
+            published_form=published_form,
+            account=walked.account,
+            findings=found.findings,
+        )
+
+    def _is_allowed(self, transfer_syntax: str) -> bool:
+        return transfer_syntax in self._profile.dicom.transfer_syntax_uids
+
+
+class StoreError(Exception):
+    """The examined bytes could not be written; the message says why in the system's words."""
+
+
+def write_through(buffer: memoryview, target: Path) -> None:
+    """Write a file's bytes as they are in memory.
+
+    Raises
+    ------
+    StoreError
+        When the disk is full or the folder may not be written to.
+    """
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            written = 0
+            while written < len(buffer):
+                written += os.write(descriptor, buffer[written:])
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreError(reason(error)) from None
+
+
+def reason(error: OSError) -> str:
+    """Say why the system refused, in its own words and without the path."""
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link"
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _bare(file: ImageFile, size: int, *findings: Finding) -> ImageRecord:
+    return ImageRecord(file.path, file.split, file.image_id, size, findings=findings)
+
+
+def _number(values: dict[str, tuple[Value, ...]], keyword: str) -> int | None:
+    return int(values[keyword][0]) if keyword in values else None
+
+
+def _float(values: dict[str, tuple[Value, ...]], keyword: str) -> float | None:
+    return float(values[keyword][0]) if keyword in values else None
+
+
+def _word(values: dict[str, tuple[Value, ...]], keyword: str) -> str | None:
+    return sys.intern(str(values[keyword][0])) if keyword in values else None
