@@ -1,0 +1,196 @@
+"""What lies in a release candidate's folder. Lists it once; opens no file and follows no link."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pedicxr_release.examine.record import ImageFile
+from pedicxr_release.resources import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pedicxr_release.profile import Profile
+
+Kind = Literal["file", "folder", "symbolic link", "device", "socket", "named pipe"]
+
+
+class CandidateError(ValueError):
+    """The dataset folder cannot be listed at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name in the folder.
+
+    Attributes
+    ----------
+    path
+        Relative to the dataset with ``/``, as it is. Only for opening the file.
+    shown
+        The same as reports may show it: names that could be a person's are withheld (see `shown_name`).
+    kind, size, mode
+        From `lstat`.
+    xattrs
+        Names of its extended attributes.
+    """
+
+    path: str
+    shown: str
+    kind: Kind
+    size: int
+    mode: int
+    xattrs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def parent(self) -> str:
+        """The path of the folder it lies in; empty for the root."""
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A release candidate: its folder and all names below it, in byte order.
+
+    Attributes
+    ----------
+    root
+        The dataset folder.
+    entries
+        Everything below it.
+    unreadable
+        Folders that could not be listed: shown path and reason.
+    """
+
+    root: Path
+    entries: list[Entry] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+    def images(self, profile: Profile) -> list[ImageFile]:
+        """The regular files directly in a split's folder: each is examined as an image, whatever its name."""
+        extension = profile.release.images.extension
+        return [
+            ImageFile(
+                entry.shown,
+                str(self.root / entry.path),
+                entry.parent,
+                _image_id(entry.name, extension, profile),
+                entry.size,
+            )
+            for entry in self.entries
+            if entry.kind == "file" and entry.parent in profile.release.splits
+        ]
+
+
+def _image_id(name: str, extension: str, profile: Profile) -> str | None:
+    stem = name.removesuffix(extension)
+    return stem if stem != name and profile.image_id_regex.match(stem) else None
+
+
+def list_candidate(root: Path, profile: Profile) -> Candidate:
+    """List a dataset folder.
+
+    Raises
+    ------
+    CandidateError
+        When the folder does not exist, is no folder, or may not be read.
+    """
+    try:
+        with os.scandir(root):
+            pass
+    except FileNotFoundError:
+        raise CandidateError(f"{root}: there is no such folder") from None
+    except NotADirectoryError:
+        raise CandidateError(f"{root}: not a folder; give the folder that holds the splits and the tables") from None
+    except OSError as error:
+        raise CandidateError(f"{root}: cannot be read: {(error.strerror or 'refused').lower()}") from None
+    declared = set(profile.release.splits) | set(profile.table_files()) | set(profile.release.optional_files)
+    candidate = Candidate(root)
+    candidate.entries.extend(_below(root, "", "", declared, profile, candidate.unreadable))
+    return candidate
+
+
+def _below(
+    folder: Path,
+    parent: str,
+    parent_shown: str,
+    declared: set[str],
+    profile: Profile,
+    unreadable: list[tuple[str, str]],
+) -> Iterator[Entry]:
+    try:
+        with os.scandir(folder) as listing:
+            children = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        unreadable.append((parent_shown.rstrip("/"), (error.strerror or "refused").lower()))
+        return
+    for position, child in enumerate(children, start=1):
+        path = parent + child.name
+        known = path in declared or _image_id(child.name, profile.release.images.extension, profile) is not None
+        shown = parent_shown + (child.name if known else shown_name(child.name, position))
+        status = child.stat(follow_symlinks=False)
+        kind = _kind(status.st_mode)
+        yield Entry(path, shown, kind, status.st_size, stat.S_IMODE(status.st_mode), _xattrs(child.path, kind))
+        if kind == "folder":
+            yield from _below(Path(child.path), path + "/", shown + "/", declared, profile, unreadable)
+
+
+def _kind(mode: int) -> Kind:
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    if stat.S_ISLNK(mode):
+        return "symbolic link"
+    if stat.S_ISSOCK(mode):
+        return "socket"
+    if stat.S_ISFIFO(mode):
+        return "named pipe"
+    return "device"
+
+
+def _xattrs(path: str, kind: Kind) -> tuple[str, ...]:
+    if kind not in ("file", "folder") or not hasattr(os, "listxattr"):
+        return ()
+    try:
+        return tuple(os.listxattr(path, follow_symlinks=False))
+    except OSError:
+        return ()
+
+
+@functools.cache
+def plain_words() -> frozenset[str]:
+    """Words that a file name may be made of and still be shown: none of them names a person."""
+    text = (data_folder("checks") / "identity" / "plain-words.txt").read_text(encoding="utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+def shown_name(name: str, position: int) -> str:
+    """Write a file name as a report may show it.
+
+    A name made of plain words, short numbers and hexadecimal digests is shown. Any other could be a person's name, a
+    record number or a date, as exports from a hospital's archive often are; it is replaced by its place in the folder,
+    counted from 1 in byte order (as ``LC_ALL=C ls -A`` lists it), and its length.
+    """
+    parts = [part for part in re.split(r"[^0-9A-Za-z]+", name) if part]
+    if name.isascii() and name.isprintable() and len(name) <= 100 and all(_is_plain(part) for part in parts):
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    extension = dot + suffix if stem and suffix.lower() in plain_words() else ""
+    return f"(name withheld, entry {position}, {len(name)} characters){extension}"
+
+
+def _is_plain(part: str) -> bool:
+    word = re.sub(r"\d{1,4}\Z", "", part.lower())
+    return word in plain_words() or not word or re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}", part) is not None

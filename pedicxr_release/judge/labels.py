@@ -1,0 +1,103 @@
+"""Image-level labels, and their agreement with the boxes and with the images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pedicxr_release.finding import Collector, Finding, Location
+from pedicxr_release.judge.rows import report_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pedicxr_release.evidence import Evidence
+    from pedicxr_release.profile import Profile
+    from pedicxr_release.tables import Table
+
+
+def judge_labels(evidence: Evidence) -> Iterator[Finding]:
+    """Judge every label table, and images against tables in each split."""
+    for table in evidence.of_kind("labels"):
+        if table.frame.empty:
+            continue
+        found = Collector(table.file, limit=2_000_000)
+        _judge_rules(table, evidence.profile, found)
+        _judge_against_boxes(table, evidence, found)
+        yield from found.findings
+    for split in evidence.profile.release.splits:
+        yield from _judge_images(split, evidence)
+
+
+def _judge_rules(table: Table, profile: Profile, found: Collector) -> None:
+    """Rules within one row: the labelling tool was to prevent these (paper, Technical Validation)."""
+    frame, labels = table.frame, profile.labels
+    report_rows(found, "LAB103", frame[frame.duplicated("image_id")], profile, table.profile.by_role("image_id").name)
+    global_ = [label.name for label in labels.global_ if label.name in table.labels]
+    local = [label.name for label in labels.local if label.name in table.labels]
+    if labels.no_finding not in global_:
+        return
+    none = frame[labels.no_finding] == 1
+    others = [name for name in global_ if name != labels.no_finding] + local
+    report_rows(found, "LAB109", frame[none & (frame[others] == 1).any(axis=1)], profile, labels.no_finding)
+    report_rows(found, "LAB108", frame[(frame[global_] == 0).all(axis=1)], profile)
+
+
+def _judge_against_boxes(table: Table, evidence: Evidence, found: Collector) -> None:
+    profile, frame = evidence.profile, table.frame
+    boxes_tables = [t for t in evidence.of_kind("boxes", table.split) if not t.frame.empty]
+    if not boxes_tables:
+        return
+    rows = pd.concat([t.frame[["image_id", "class_name", "reader"]].astype(str) for t in boxes_tables])
+    local_names = {label.name for label in profile.labels.local}
+    boxes = rows[rows["class_name"].isin(local_names)]
+    ids = frame["image_id"].astype(str)
+    if profile.labels.no_finding in table.labels:
+        positive = frame[profile.labels.no_finding] == 1
+        report_rows(found, "LAB110", frame[positive & ids.isin(set(boxes["image_id"]))], profile, profile.labels.no_finding)
+    drawn = boxes.groupby("class_name")["image_id"].agg(set).to_dict() if len(boxes) else {}
+    for name in sorted(local_names & set(table.labels)):
+        has_box = ids.isin(drawn.get(name, set()))
+        report_rows(found, "LAB111", frame[(frame[name] == 1) & ~has_box], profile, name, said="1", boxes="no box")
+        report_rows(found, "LAB111", frame[(frame[name] == 0) & has_box], profile, name, said="0", boxes="a box")
+    _judge_readers(table, rows, evidence, found)
+
+
+def _judge_readers(table: Table, rows: pd.DataFrame, evidence: Evidence, found: Collector) -> None:
+    """An image's readers are the same in both tables, and no more than the profile says."""
+    profile, frame = evidence.profile, table.frame
+    column = table.profile.by_role("reader").name
+    in_boxes = rows.groupby("image_id")["reader"].agg(frozenset)
+    in_labels = frame.astype({"image_id": str, "reader": str}).groupby("image_id")["reader"].agg(frozenset)
+    both = in_labels.index.intersection(in_boxes.index)
+    differ = both[(in_labels[both] != in_boxes[both]).to_numpy()]
+    report_rows(found, "LAB112", frame[frame["image_id"].astype(str).isin(set(differ))], profile, column)
+    allowed = profile.release.splits[table.split].readers_per_image
+    most = pd.concat([in_labels.map(len), in_boxes[both].map(len)]).groupby(level=0).max()
+    crowded = most[most > allowed].to_dict()
+    for image, count in crowded.items():
+        line = int(frame.loc[frame["image_id"].astype(str) == image, "line"].iloc[0])
+        found.add("LAB113", Location(row=line, column=column), _known(image, profile), count=count, allowed=allowed)
+
+
+def _judge_images(split: str, evidence: Evidence) -> Iterator[Finding]:
+    """Every image has labels and an annotation row; every row has its image."""
+    profile = evidence.profile
+    records = {record.image_id: record.path for record in evidence.records if record.split == split and record.image_id}
+    for kind, lacking, stray in (("labels", "LAB104", "LAB105"), ("boxes", "LAB107", "LAB106")):
+        for table in evidence.of_kind(kind, split):
+            listed = set(table.frame["image_id"].astype(str))
+            if table.readable:
+                for image_id, path in records.items():
+                    if image_id not in listed:
+                        yield Finding(lacking, path, facts={"table": table.file}, image_id=image_id)
+            found = Collector(table.file, limit=2_000_000)
+            absent = table.frame[~table.frame["image_id"].astype(str).isin(set(records))]
+            first = absent[~absent.duplicated("image_id")] if kind == "boxes" else absent
+            report_rows(found, stray, first, profile, table.profile.by_role("image_id").name)
+            yield from found.findings
+
+
+def _known(image_id: str, profile: Profile) -> str | None:
+    return image_id if profile.image_id_regex.match(image_id) else None

@@ -1,0 +1,22 @@
+"""From rows of a table's frame to findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pedicxr_release.finding import Location
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pedicxr_release.finding import Collector, Fact
+    from pedicxr_release.profile import Profile
+
+
+def report_rows(
+    found: Collector, code: str, rows: pd.DataFrame, profile: Profile, column: str | None = None, **facts: Fact
+) -> None:
+    """Add a finding for each row of a table's frame. An image id is repeated only if it has the form of one."""
+    for line, image_id in zip(rows["line"], rows["image_id"], strict=True):
+        known = str(image_id) if profile.image_id_regex.match(str(image_id)) else None
+        found.add(code, Location(row=int(line), column=column), known, **facts)

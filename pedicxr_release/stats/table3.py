@@ -1,0 +1,180 @@
+"""Table 3 of the paper: dataset characteristics by split. Source: the paper, Table 3; its numbers are in the profile."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pedicxr_release.age import age_in_years
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pedicxr_release.evidence import Evidence
+    from pedicxr_release.profile import Split
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Collection(_Part):
+    """The upper part of Table 3 for one split.
+
+    Attributes
+    ----------
+    scans
+        Number of images.
+    readers_per_scan
+        Most readers that any image has; None without tables.
+    rows, columns
+        Medians in pixels, each on its own.
+    age_years, with_age
+        Median age in years over the images that carry an age, and their number.
+    male_percent, female_percent, with_sex
+        Shares of the images that carry a sex, and their number.
+    bytes
+        Size of the image files.
+    """
+
+    years: str | None
+    scans: int
+    readers_per_scan: int | None
+    rows: float | None
+    columns: float | None
+    age_years: float | None
+    with_age: int
+    male_percent: float | None
+    female_percent: float | None
+    with_sex: int
+    bytes: int
+
+    @property
+    def gigabytes(self) -> float:
+        """Size in decimal gigabytes."""
+        return self.bytes / 1e9
+
+
+class Cell(_Part):
+    """One label in one split: images with it, of how many in percent, and the reference where there is one."""
+
+    count: int
+    percent: float | None
+    reference: int | None = None
+    reference_percent: float | None = None
+
+    @property
+    def difference(self) -> int | None:
+        """Count less the reference."""
+        return None if self.reference is None else self.count - self.reference
+
+
+class LabelRow(_Part):
+    """One label row of Table 3."""
+
+    number: int
+    name: str
+    kind: Literal["local", "global"]
+    cells: dict[str, Cell]
+    source: str | None = None
+
+
+class Table3(_Part):
+    """Table 3: a column a split."""
+
+    collection: dict[str, Collection]
+    labels: list[LabelRow]
+
+
+def compute_table3(evidence: Evidence) -> Table3:
+    """Compute Table 3 from the evidence.
+
+    A local label counts the images with at least one box of its class; a global one the rows of the label table with a 1.
+    Percentages are of the split's images.
+    """
+    profile = evidence.profile
+    collection = {name: _collection(name, split, evidence) for name, split in profile.release.splits.items()}
+    reference = {row.number: row for row in profile.reference}
+    local = {split: _local_counts(split, evidence) for split in collection}
+    global_ = {split: _global_counts(split, evidence) for split in collection}
+    rows = []
+    for kind, labels, counts in (("local", profile.labels.local, local), ("global", profile.labels.global_, global_)):
+        for label in labels:
+            expected = reference.get(label.number)
+            cells = {
+                split: _cell(
+                    counts[split].get(label.name, 0),
+                    collection[split].scans,
+                    expected.counts.get(split) if expected else None,
+                    profile.release.splits[split].images,
+                )
+                for split in collection
+            }
+            source = expected.source if expected else None
+            rows.append(LabelRow(number=label.number, name=label.name, kind=kind, cells=cells, source=source))
+    return Table3(collection=collection, labels=rows)
+
+
+def _cell(count: int, scans: int, reference: int | None, declared: int) -> Cell:
+    return Cell(
+        count=count,
+        percent=100 * count / scans if scans else None,
+        reference=reference,
+        reference_percent=100 * reference / declared if reference is not None and declared else None,
+    )
+
+
+def _collection(name: str, split: Split, evidence: Evidence) -> Collection:
+    records = [record for record in evidence.records if record.split == name]
+    sexes = [record.sex for record in records if record.sex]
+    ages = [age_in_years(record.age) for record in records if record.age]
+    rows = [record.rows for record in records if record.rows]
+    columns = [record.columns for record in records if record.columns]
+    return Collection(
+        years=split.years,
+        scans=len(records),
+        readers_per_scan=_readers_per_scan(name, evidence),
+        rows=median(rows) if rows else None,
+        columns=median(columns) if columns else None,
+        age_years=median(ages) if ages else None,
+        with_age=len(ages),
+        male_percent=100 * sexes.count("M") / len(sexes) if sexes else None,
+        female_percent=100 * sexes.count("F") / len(sexes) if sexes else None,
+        with_sex=len(sexes),
+        bytes=sum(record.size for record in records),
+    )
+
+
+def _readers_per_scan(split: str, evidence: Evidence) -> int | None:
+    counts = [_readers(table.frame) for table in evidence.tables if table.split == split and not table.frame.empty]
+    return max(counts, default=None)
+
+
+def _readers(frame: pd.DataFrame) -> int:
+    return int(frame[["image_id", "reader"]].astype(str).drop_duplicates().groupby("image_id").size().max())
+
+
+def _local_counts(split: str, evidence: Evidence) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for table in evidence.of_kind("boxes", split):
+        pairs = table.frame[["image_id", "class_name"]].astype(str).drop_duplicates()
+        for name, count in pairs["class_name"].value_counts().items():
+            counts[str(name)] = counts.get(str(name), 0) + int(count)
+    return counts
+
+
+def _global_counts(split: str, evidence: Evidence) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for table in evidence.of_kind("labels", split):
+        frame = table.frame.drop_duplicates("image_id")
+        for name in table.labels:
+            counts[name] = counts.get(name, 0) + int((frame[name] == 1).sum())
+    return counts
+
+
+def summary(table: Table3) -> tuple[int, int]:
+    """Number of label cells that equal the reference, and of those that have one."""
+    cells = [cell for row in table.labels for cell in row.cells.values() if cell.reference is not None]
+    return sum(cell.difference == 0 for cell in cells), len(cells)

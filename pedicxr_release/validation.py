@@ -1,0 +1,181 @@
+"""The whole gate as one call: list, examine, read the tables, judge, and give a verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from pedicxr_release import __version__
+from pedicxr_release.candidate import list_candidate
+from pedicxr_release.engine import examine_all
+from pedicxr_release.evidence import Evidence
+from pedicxr_release.examine.image import ExamineOptions
+from pedicxr_release.finding import Severity, catalogue
+from pedicxr_release.judge.boxes import judge_boxes
+from pedicxr_release.judge.labels import judge_labels
+from pedicxr_release.judge.layout import judge_layout
+from pedicxr_release.judge.splits import judge_splits
+from pedicxr_release.judge.statistics import judge_statistics
+from pedicxr_release.strays import scan_strays
+from pedicxr_release.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from pedicxr_release.candidate import Candidate
+    from pedicxr_release.engine import Progress
+    from pedicxr_release.finding import Finding
+    from pedicxr_release.profile import Profile
+
+JUDGES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
+    judge_layout,
+    judge_boxes,
+    judge_labels,
+    judge_splits,
+    judge_statistics,
+)
+"""Every judge: a pure function from the evidence to findings. A new one is a line here."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """How the gate is run.
+
+    Attributes
+    ----------
+    fail_on
+        Findings of this severity or above shut the gate.
+    published
+        Whether the profile's declared counts and Table 3 are a duty.
+    pixels, hash
+        As in `ExamineOptions`.
+    workers
+        Number of worker processes; None for the cores that this process may use.
+    store
+        As in `ExamineOptions`.
+    """
+
+    fail_on: Severity = Severity.error
+    published: bool = False
+    pixels: bool = True
+    hash: bool = True
+    workers: int | None = None
+    store: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finding with the weight that it has in this release."""
+
+    finding: Finding
+    severity: Severity
+
+
+@dataclass
+class Report:
+    """What the gate has to say of one candidate.
+
+    Attributes
+    ----------
+    evidence
+        What it was judged on.
+    judged
+        All findings, sorted by path, location and code.
+    options
+        How the gate was run.
+    """
+
+    evidence: Evidence
+    judged: list[Judged]
+    options: GateOptions
+    tool_version: str = field(default=__version__)
+
+    @cached_property
+    def counts(self) -> Counter[Severity]:
+        """Number of findings by severity."""
+        return Counter(judged.severity for judged in self.judged)
+
+    @property
+    def verdict(self) -> Literal["pass", "fail"]:
+        """``pass`` if no finding reaches the severity that shuts the gate."""
+        shut = any(judged.severity.rank >= self.options.fail_on.rank for judged in self.judged)
+        return "fail" if shut else "pass"
+
+    @property
+    def profile(self) -> Profile:
+        """The profile that was used."""
+        return self.evidence.profile
+
+
+def validate(
+    root: Path,
+    profile: Profile,
+    options: GateOptions | None = None,
+    *,
+    progress: Progress | None = None,
+    started: Callable[[Candidate], None] | None = None,
+) -> Report:
+    """Take a candidate through the whole gate.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    profile
+        What a release looks like.
+    options
+        How the gate is run.
+    progress
+        Told how many files and bytes were just examined.
+    started
+        Told what lies in the folder, before any file is read.
+
+    Raises
+    ------
+    CandidateError
+        When the folder cannot be listed.
+    """
+    options = options or GateOptions()
+    evidence = gather(root, profile, options, progress=progress, started=started)
+    found = [finding for record in evidence.records for finding in record.findings]
+    found += evidence.strays
+    found += [finding for table in evidence.tables for finding in table.findings]
+    found += [finding for judge in JUDGES for finding in judge(evidence)]
+    return Report(evidence, weigh(found, profile, published=evidence.published), options)
+
+
+def gather(
+    root: Path,
+    profile: Profile,
+    options: GateOptions,
+    *,
+    progress: Progress | None = None,
+    started: Callable[[Candidate], None] | None = None,
+) -> Evidence:
+    """Read a candidate: each image once, each table once; as `validate`, without judging."""
+    candidate = list_candidate(root, profile)
+    if started:
+        started(candidate)
+    examine = ExamineOptions(options.pixels, options.hash, options.store)
+    records = examine_all(candidate.images(profile), profile, examine, workers=options.workers, progress=progress)
+    there = {entry.path for entry in candidate.entries if entry.kind == "file"}
+    tables = [read_table(root, file, profile) for file in profile.table_files() if file in there]
+    strays = list(scan_strays(candidate, profile))
+    return Evidence(profile, candidate, records, tables, strays, options.published or profile.release.enforce_reference)
+
+
+def weigh(findings: Iterable[Finding], profile: Profile, *, published: bool) -> list[Judged]:
+    """Give each finding its severity and sort them: by path, location, code."""
+    checks, changed = catalogue(), profile.release.severity
+
+    def severity(code: str) -> Severity:
+        check = checks[code]
+        if check.declared_counts and not published:
+            return Severity.info
+        return changed.get(code, check.severity)
+
+    weights = {code: severity(code) for code in checks}
+    return [Judged(finding, weights[finding.code]) for finding in sorted(findings, key=lambda f: f.sort_key())]
