@@ -1,0 +1,455 @@
+"""The commands: parse, call the library, print, exit. No logic, and no heavy import before it is needed."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pedicxr_release import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from pedicxr_release.profile import Profile
+    from pedicxr_release.validation import GateOptions, Report
+
+OPEN, SHUT, USAGE, INCOMPLETE = 0, 1, 2, 3
+"""Exit codes: the gate is open; findings shut it; usage, profile or unreadable input; the run could not be completed."""
+
+REPORT_FORMATS = ("text", "json")
+TABLE_FORMATS = ("text", "json", "csv", "markdown")
+
+
+class Refusal(click.ClickException):
+    """A clear one-line error with its exit code."""
+
+    def __init__(self, message: str, code: int = USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # click declares it on the class
+
+    def show(self, file: Any = None) -> None:  # noqa: ANN401 (click's signature)
+        """Print the error, and nothing else, on standard error."""
+        click.echo(f"pedicxr-release: {self.format_message()}", file=file or sys.stderr, err=True)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what the library raises into a refusal; anything unforeseen into one that quotes nothing."""
+    from pedicxr_release.candidate import CandidateError
+    from pedicxr_release.profile import ProfileError
+
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except (KeyboardInterrupt, click.Abort):
+        raise Refusal("interrupted; no verdict was drawn and nothing was left behind", INCOMPLETE) from None
+    except (CandidateError, ProfileError, FileExistsError) as error:
+        raise Refusal(str(error)) from None
+    except Exception as error:  # noqa: BLE001 (the last resort: a traceback would quote values)
+        from pedicxr_release.package.write import PackageError
+
+        if isinstance(error, PackageError):
+            raise Refusal(str(error), INCOMPLETE if "cannot be written" in str(error) else USAGE) from None
+        kind, place = type(error).__name__, _innermost(error)
+        raise Refusal(f"the run could not be completed: {kind} in {place}; no verdict was drawn", INCOMPLETE) from None
+
+
+def _innermost(error: BaseException) -> str:
+    """Where an error was raised: file and line of our own code, without any value."""
+    place = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if "pedicxr_release" in file.parts:
+            place = f"{file.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="pedicxr-release")
+def main() -> None:
+    """Check, count and package an annotated radiograph dataset before it is published.
+
+    Exit codes: 0 the gate is open, 1 findings shut it, 2 wrong usage, profile or input, 3 the run could not be completed.
+    """
+
+
+profile_option = click.option(
+    "--profile",
+    "profile_name",
+    default="pedicxr",
+    show_default=True,
+    metavar="NAME|FOLDER",
+    help="What a release looks like.",
+)
+workers_option = click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: the cores allowed]")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+published_option = click.option("--published", is_flag=True, help="Declared counts and Table 3 are a duty, not information.")
+dataset_argument = click.argument("dataset", type=click.Path(path_type=Path))
+fail_on_option = click.option(
+    "--fail-on", type=click.Choice(["error", "warning", "info"]), default="error", show_default=True,
+    help="Findings from this severity on shut the gate.",
+)  # fmt: skip
+
+
+# -- validate -------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@dataset_argument
+@profile_option
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="text or json; several with =FILE. [default: text]",
+)
+@fail_on_option
+@published_option
+@click.option("--no-pixels", is_flag=True, help="Leave the pixels out.")
+@click.option("--no-hash", is_flag=True, help="Leave the checksums out.")
+@click.option("--with-evidence", is_flag=True, help="List every file with size and SHA-256 in the JSON report.")
+@workers_option
+@click.option("-v", "--verbose", is_flag=True, help="List every finding.")
+@quiet_option
+def validate(
+    dataset: Path,
+    profile_name: str,
+    formats: tuple[str, ...],
+    fail_on: str,
+    published: bool,
+    no_pixels: bool,
+    no_hash: bool,
+    with_evidence: bool,
+    workers: int | None,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Take the candidate in DATASET through the gate."""
+    outputs = _outputs(formats)
+    with refusals():
+        from pedicxr_release.finding import Severity
+        from pedicxr_release.profile import load_profile
+        from pedicxr_release.validation import GateOptions
+        from pedicxr_release.validation import validate as run
+
+        options = GateOptions(Severity(fail_on), published, not no_pixels, not no_hash, workers)
+        profile = load_profile(profile_name)
+        with _progress(quiet=quiet) as told:
+            report = run(dataset, profile, options, **told)
+        _write_reports(report, outputs, verbose=verbose, with_evidence=with_evidence)
+    sys.exit(OPEN if report.verdict == "pass" else SHUT)
+
+
+def _outputs(formats: tuple[str, ...]) -> list[tuple[str, Path | None]]:
+    outputs = []
+    for text in formats or ("text",):
+        name, equals, file = text.partition("=")
+        if name not in REPORT_FORMATS:
+            raise Refusal(f"--format {name}: choose from {', '.join(REPORT_FORMATS)}")
+        outputs.append((name, Path(file) if equals else None))
+    if sum(file is None for _, file in outputs) > 1:
+        raise Refusal("--format: one format goes to standard output; give the others a file, as in --format json=report.json")
+    return outputs
+
+
+def _write_reports(report: Report, outputs: list[tuple[str, Path | None]], *, verbose: bool, with_evidence: bool) -> None:
+    from pedicxr_release.report.document import to_json
+    from pedicxr_release.report.text import print_report
+
+    for name, file in outputs:
+        if name == "json":
+            text = to_json(report, with_evidence=with_evidence)
+            if file is None:
+                click.echo(text, nl=False)
+            else:
+                _write_text(file, text)
+        elif file is None:
+            print_report(report, _console(), every=verbose)
+        else:
+            with _open(file) as stream:
+                print_report(report, _console(stream), every=verbose)
+
+
+def _console(file: Any = None, *, stderr: bool = False) -> Console:  # noqa: ANN401 (any text stream)
+    from rich.console import Console
+
+    console = Console(file=file, stderr=stderr, highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = 10_000  # one line stays one line, for grep and for logs
+    return console
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[Any]:
+    try:
+        with file.open("w", encoding="utf-8") as stream:
+            yield stream
+    except OSError as error:
+        raise Refusal(f"{file}: cannot be written: {(error.strerror or 'refused').lower()}", INCOMPLETE) from None
+
+
+def _write_text(file: Path, text: str) -> None:
+    with _open(file) as stream:
+        stream.write(text)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[dict[str, Any]]:
+    """A progress bar on standard error: files, bytes a second, time left. Nothing when that is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield {}
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    with Progress(
+        TextColumn("examining"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[files]} files"), console=_console(stderr=True), transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("examine", total=None, files=0)
+        done = 0
+
+        def started(candidate: Any) -> None:  # noqa: ANN401 (a Candidate; its import is heavy)
+            bar.update(
+                task, total=sum(entry.size for entry in candidate.entries if "/" in entry.path and entry.kind == "file")
+            )
+
+        def progress(files: int, size: int) -> None:
+            nonlocal done
+            done += files
+            bar.update(task, advance=size, files=done)
+
+        yield {"started": started, "progress": progress}
+
+
+# -- stats ----------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@dataset_argument
+@profile_option
+@click.option("--format", "form", type=click.Choice(TABLE_FORMATS), default="text", show_default=True)
+@workers_option
+@quiet_option
+def stats(dataset: Path, profile_name: str, form: str, workers: int | None, quiet: bool) -> None:
+    """Print Table 3 of the paper, computed from the files in DATASET."""
+    with refusals():
+        from pedicxr_release.profile import load_profile
+        from pedicxr_release.report.table3 import print_table3, table3_csv, table3_markdown
+        from pedicxr_release.stats.table3 import compute_table3
+        from pedicxr_release.validation import GateOptions, gather
+
+        profile = load_profile(profile_name)
+        with _progress(quiet=quiet) as told:
+            evidence = gather(dataset, profile, GateOptions(pixels=False, hash=False, workers=workers), **told)
+        if not evidence.records:
+            raise Refusal(f"{dataset}: no images in {' or '.join(profile.release.splits)}; there is nothing to count")
+        table = compute_table3(evidence)
+        if form == "text":
+            print_table3(table, profile, _console())
+        elif form == "json":
+            click.echo(table.model_dump_json(indent=2))
+        else:
+            click.echo(table3_csv(table) if form == "csv" else table3_markdown(table), nl=False)
+
+
+# -- package --------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@dataset_argument
+@click.argument("out", type=click.Path(path_type=Path))
+@profile_option
+@fail_on_option
+@published_option
+@workers_option
+@click.option("-v", "--verbose", is_flag=True, help="List every finding.")
+@quiet_option
+def package(
+    dataset: Path,
+    out: Path,
+    profile_name: str,
+    fail_on: str,
+    published: bool,
+    workers: int | None,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Validate DATASET and, if the gate is open, write OUT/<slug>-<version>/."""
+    with refusals():
+        from pedicxr_release.finding import Severity
+        from pedicxr_release.package.write import write_package
+        from pedicxr_release.profile import load_profile
+        from pedicxr_release.report.text import count, human_size, print_report
+        from pedicxr_release.validation import GateOptions
+
+        options: GateOptions = GateOptions(Severity(fail_on), published, workers=workers)
+        with _progress(quiet=quiet) as told:
+            made = write_package(dataset, out, load_profile(profile_name), options, **told)
+        console = _console()
+        print_report(made.report, console, every=verbose)
+        if made.folder is None:
+            console.print("\nno package was written")
+            sys.exit(SHUT)
+        console.print(f"\nwrote {made.folder} ({count(made.files, 'file')}, {human_size(made.bytes)})", soft_wrap=True)
+        console.print(f"SHA-256 of its SHA256SUMS.txt: {made.digest}", soft_wrap=True)
+
+
+# -- checks ---------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Say what the check CODE looks for, why, and what to do. CODE is a code or a name."""
+    with refusals():
+        from pedicxr_release.finding import catalogue
+
+        wanted = code.strip()
+        check = catalogue().get(wanted.upper()) or next((c for c in catalogue().values() if c.name == wanted.lower()), None)
+        if check is None:
+            raise Refusal(f"no check {wanted}; `pedicxr-release checks` lists them all")
+        console = _console()
+        console.print(f"[bold]{check.code}[/bold] {check.name} ({check.severity.value})\n")
+        for title, text in (
+            ("rule", check.what),
+            ("why", check.why),
+            ("remedy", check.remedy),
+            ("source", check.source),
+        ):
+            console.print(f"[bold]{title:7}[/bold] {text}", markup=True)
+        if check.declared_counts:
+            console.print("\nInformation only, unless --published or the profile's enforce_reference makes it a duty.")
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def checks(form: str) -> None:
+    """List every check."""
+    with refusals():
+        from pedicxr_release.finding import catalogue
+
+        if form == "json":
+            import json
+
+            click.echo(json.dumps([check.model_dump(mode="json") for check in catalogue().values()], indent=2))
+            return
+        width = max(len(check.name) for check in catalogue().values())
+        for check in catalogue().values():
+            click.echo(f"{check.code}  {check.severity.value:7}  {check.name:{width}}  {check.what}")
+
+
+# -- profile --------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def profile() -> None:
+    """Show, check or start a profile: what a release looks like."""
+
+
+@profile.command("show")
+@click.argument("name", default="pedicxr")
+def profile_show(name: str) -> None:
+    """Say what the profile NAME expects."""
+    with refusals():
+        from pedicxr_release.profile import load_profile
+        from pedicxr_release.report.profile import print_profile
+
+        print_profile(load_profile(name), _console())
+
+
+@profile.command("lint")
+@click.argument("name", default="pedicxr")
+def profile_lint(name: str) -> None:
+    """Check the profile NAME and say what is wrong with it, by file, line and key."""
+    with refusals():
+        from pedicxr_release.profile import load_profile
+
+        loaded: Profile = load_profile(name)
+    click.echo(f"{loaded.release.name} {loaded.release.version}: the profile is sound (digest {loaded.digest[:12]})")
+
+
+@profile.command("init")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--from", "source", default="pedicxr", show_default=True, metavar="NAME", help="The profile to start from.")
+def profile_init(folder: Path, source: str) -> None:
+    """Start a profile of your own in FOLDER, as a copy to be edited."""
+    with refusals():
+        import shutil
+
+        from pedicxr_release.profile import profile_folder
+
+        if folder.exists() and any(folder.iterdir()):
+            raise Refusal(f"{folder} exists and is not empty")
+        try:
+            shutil.copytree(profile_folder(source), folder, dirs_exist_ok=True)
+        except OSError as error:
+            raise Refusal(f"{folder}: cannot be written: {(error.strerror or 'refused').lower()}") from None
+    click.echo(f"wrote {folder}; edit its files, then: pedicxr-release profile lint {folder}")
+
+
+# -- demo -----------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@profile_option
+@click.option("--images", type=click.IntRange(min=2), default=40, show_default=True, help="Number of images over all splits.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--downscale", type=click.FloatRange(min=1, max=64), default=4, show_default=True, help="Divides the image size."
+)
+@click.option("--fault", "faults", multiple=True, metavar="NAME", help="Plant a fault; may be repeated. See --list-faults.")
+@click.option("--list-faults", is_flag=True, is_eager=True, expose_value=False,
+              callback=lambda context, _parameter, wanted: _list_faults(context) if wanted else None,
+              help="List the faults and exit.")  # fmt: skip
+@quiet_option
+def demo(out: Path, profile_name: str, images: int, seed: int, downscale: float, faults: tuple[str, ...], quiet: bool) -> None:
+    """Make a synthetic candidate in OUT: clean, or with faults."""
+    with refusals():
+        from pedicxr_release.demo.faults import FAULTS, plant
+        from pedicxr_release.demo.write import write_demo
+        from pedicxr_release.profile import load_profile
+
+        unknown = sorted(set(faults) - set(FAULTS))
+        if unknown:
+            raise Refusal(f"no fault {', '.join(unknown)}; --list-faults lists them all")
+        try:
+            with _counter(images, quiet=quiet) as told:
+                made = write_demo(out, load_profile(profile_name), images, seed, downscale=downscale, progress=told)
+            for name in faults:
+                plant(name, made)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise Refusal(f"{out}: cannot be written: {(error.strerror or 'refused').lower()}", INCOMPLETE) from None
+    click.echo(f"made {images} synthetic images in {out}" + (f", with: {', '.join(faults)}" if faults else ""))
+
+
+@contextmanager
+def _counter(total: int, *, quiet: bool) -> Iterator[Any]:
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=_console(stderr=True), transient=True) as bar:
+        task = bar.add_task("drawing", total=total)
+        yield lambda made: bar.update(task, advance=made)
+
+
+def _list_faults(context: click.Context) -> None:
+    from pedicxr_release.demo.faults import FAULTS
+
+    for fault in FAULTS.values():
+        click.echo(f"{fault.name:32} {fault.code}  {fault.what}")
+    context.exit()
