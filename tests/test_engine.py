@@ -1,0 +1,116 @@
+"""A file cannot stop the run: a worker that dies, hangs or eats memory becomes a finding on that file."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from pedicxr_release import engine
+from pedicxr_release.candidate import list_candidate
+from pedicxr_release.examine.image import ExamineOptions, Examiner
+from pedicxr_release.finding import Collector
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from contextlib import AbstractContextManager
+
+    from pedicxr_release.demo.write import Demo
+    from pedicxr_release.examine.record import ImageFile, ImageRecord
+    from pedicxr_release.profile import Profile
+
+MARKER = b"PEDICXR-TEST:"
+
+
+class HostileExaminer(Examiner):
+    """Does what a file says: stands for a codec that crashes, hangs or allocates without end."""
+
+    def __call__(self, file: ImageFile) -> ImageRecord:
+        with open(file.source, "rb") as stream:  # noqa: PTH123
+            start = stream.read(32)
+        if start.startswith(MARKER):
+            match start[len(MARKER) :]:
+                case b"die":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case b"hang":
+                    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+                    while True:
+                        pass
+                case b"eat":
+                    bytearray(8 << 30)
+                case b"raise":
+                    raise ValueError("a text that quotes NGUYEN^VAN^AN")
+        return super().__call__(file)
+
+
+def _start(profile: Profile, options: ExamineOptions) -> None:
+    start_worker(profile, options)
+    engine._examiner = HostileExaminer(profile, options)
+
+
+start_worker = engine._start_worker
+
+
+@pytest.fixture
+def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_start_worker", _start)
+    monkeypatch.setattr(engine, "SECONDS", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        pytest.param(b"die", "RUN101", id="dies"),
+        pytest.param(b"eat", "RUN103", id="eats-memory"),
+        pytest.param(b"raise", "RUN105", id="raises"),
+    ],
+)
+@pytest.mark.usefixtures("hostile")
+def test_a_hostile_file_is_a_finding_and_the_run_goes_on(demo: Demo, profile: Profile, what: bytes, code: str) -> None:
+    for index in (0, 5):
+        demo.image_path("train", index).write_bytes(MARKER + what)
+    victims = {demo.image_path("train", index).relative_to(demo.root).as_posix() for index in (0, 5)}
+    files = list_candidate(demo.root, profile).images(profile)
+    records = engine.examine_all(files, profile, ExamineOptions(), workers=2)
+    assert [record.path for record in records] == [file.path for file in files]
+    assert {record.path for record in records if any(f.code == code for f in record.findings)} == victims
+    assert all(record.sha256 for record in records if record.path not in victims)
+    assert not any("NGUYEN" in finding.message for record in records for finding in record.findings)
+
+
+@pytest.mark.usefixtures("hostile")
+def test_a_file_that_hangs_is_ended_by_its_alarm(demo: Demo, profile: Profile) -> None:
+    victim = demo.image_path("train", 0)
+    victim.write_bytes(MARKER + b"hang")
+    files = list_candidate(demo.root, profile).images(profile)
+    records = engine.examine_all(files, profile, ExamineOptions(), workers=2)
+    # The limit in the worker is the module's own, five seconds; the parent's view of it is shortened above.
+    late = [f for record in records for f in record.findings if f.code == "RUN102"]
+    assert [finding.path for finding in late] == [victim.relative_to(demo.root).as_posix()]
+    assert sum(record.sha256 is not None for record in records) == len(files) - 1
+
+
+def test_a_file_with_too_many_findings_says_how_many_more() -> None:
+    found = Collector("x", limit=3)
+    for _ in range(5):
+        found.add("DCM201", keyword="Modality", vr="CS", length=2)
+    assert [finding.code for finding in found.findings] == ["DCM201"] * 3 + ["RUN104"]
+    assert found.findings[-1].message.startswith("2 more findings")
+
+
+def test_no_worker_can_be_started(demo: Demo, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> AbstractContextManager[ProcessPoolExecutor]:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(engine, "_pool", refuse)
+    with pytest.raises(OSError, match="temporarily"):
+        engine.examine_all(list_candidate(demo.root, profile).images(profile), profile, ExamineOptions())
+
+
+def test_batches_are_cut_by_bytes_and_by_count(clean_demo: Demo, profile: Profile) -> None:
+    files = list_candidate(clean_demo.root, profile).images(profile) * 10
+    batches = list(engine._batches(files))
+    assert [file for batch in batches for file in batch] == files
+    assert max(len(batch) for batch in batches) <= engine.BATCH_FILES
+    assert max(sum(file.size for file in batch) for batch in batches) <= engine.BATCH_BYTES
