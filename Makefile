@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-release
 
-.PHONY: demo test lint lock clean
+.PHONY: help demo test lint lock clean fuzz
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -38,3 +38,6 @@ lock:  ## renew requirements-dev.lock from pyproject.toml
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache
+
+fuzz: $(VENV)/installed  ## fuzz examine for SECONDS (default 120); fails on a traceback, a hang or too much memory
+	$(BIN)/python -m tests.fuzz.examine --seconds $(or $(SECONDS),120)

@@ -308,6 +308,32 @@ def package(
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@profile_option
+@click.option("--reveal", is_flag=True, help="Show values too: to a terminal only, never to a pipe or a file.")
+def inspect(file: Path, profile_name: str, reveal: bool) -> None:
+    """Show what one image FILE consists of, with each element's state and without values."""
+    if reveal and not sys.stdout.isatty():
+        raise Refusal("--reveal shows values that may identify a child, and only to a terminal; standard output is none")
+    with refusals():
+        from pedicxr_release.examine.image import reason
+        from pedicxr_release.examine.inspection import inspect_file
+        from pedicxr_release.profile import load_profile
+        from pedicxr_release.report.inspection import print_inspection
+
+        loaded = load_profile(profile_name)
+        try:
+            inspection = inspect_file(file, loaded, reveal=reveal)
+        except OSError as error:
+            raise Refusal(f"{file}: cannot be read: {reason(error)}") from None
+        console = _console()
+        if reveal:
+            console.print("[bold red]VALUES ARE SHOWN.[/bold red] They may identify a child: let nobody look, keep no copy.\n")
+        print_inspection(inspection, console)
+    sys.exit(SHUT if inspection.record.findings else OPEN)
+
+
+@main.command()
 @click.argument("code")
 def explain(code: str) -> None:
     """Say what the check CODE looks for, why, and what to do. CODE is a code or a name."""

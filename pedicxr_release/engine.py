@@ -178,6 +178,8 @@ def _start_worker(profile: Profile, options: ExamineOptions) -> None:
     global _examiner
     warnings.simplefilter("ignore")  # libraries quote values in warnings and logs
     logging.disable()
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)  # codecs write there, past Python
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # an alarm kills, wherever the time is spent
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -197,7 +199,7 @@ def _examine_batch(files: list[ImageFile]) -> list[ImageRecord]:
             records.append(_lost(file, "RUN103", megabytes=MEMORY >> 20))
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001 (the run goes on; the type says enough, the text may quote the file)
+        except BaseException as error:  # noqa: BLE001 (the run goes on; the type says enough, the text may quote the file)
             records.append(_lost(file, "RUN105", exception=type(error).__name__))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

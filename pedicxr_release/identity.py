@@ -24,10 +24,11 @@ _LETTER = r"[^\W\d_]"
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 
+# Every repetition is bounded, or begins where none like it stands before it: the search is linear in any text.
 FORMS: tuple[tuple[str, str], ...] = (
-    ("person name with carets", rf"{_LETTER}{{2,}}(?:\^+{_LETTER}+)+"),
-    ("e-mail address", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
-    ("web address", r"\b(?:https?|ftp)://\S+|\bwww\.\w+\.\w+\S*"),
+    ("person name with carets", rf"(?<!{_LETTER}){_LETTER}{{2,64}}(?:\^{{1,4}}{_LETTER}{{1,64}})+"),
+    ("e-mail address", r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"),
+    ("web address", r"\b(?:https?|ftp)://\S+|\bwww\.\w{1,64}\.\w+\S*"),
     ("UID", r"(?<![\d.])(?:[0-2](?:\.(?:0|[1-9]\d*)){5,}|2\.25\.\d{20,39})(?![\d.]*\w)"),
     ("IP address", rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\w.])"),
     ("date", rf"(?<![\w.]){_YEAR}([-/.]?){_MONTH}\1{_DAY}(?:[T ]?\d\d:?\d\d(?::?\d\d)?)?(?![\w.])"),
@@ -71,13 +72,11 @@ class IdentityText:
             ]
             forms += [("personal name", re.compile(pattern, re.IGNORECASE)) for pattern in patterns]
         if words.record_words:
-            pattern = rf"(?<!\w)(?:{'|'.join(_spellings(words.record_words))})[ .:#=_-]*\w*\d{{3,}}"
+            pattern = rf"(?<!\w)(?:{'|'.join(_spellings(words.record_words))})[ .:#=_-]{{0,4}}\w{{0,8}}\d{{3,}}"
             forms.append(("record number", re.compile(pattern, re.IGNORECASE)))
         if words.address_words:
             place = "|".join(_spellings(words.address_words))
-            pattern = (
-                rf"(?<!\w)\d+[\w/]*,? (?:{_LETTER}+ ){{0,3}}(?:{place})(?!\w)|(?<!\w)(?:số|so) \d+[\w/]*,? (?:{place})(?!\w)"
-            )
+            pattern = rf"(?<!\w)\d{{1,6}}[\w/]{{0,8}},? (?:{_LETTER}{{1,16}} ){{0,3}}(?:{place})(?!\w)"
             forms.append(("address", re.compile(pattern, re.IGNORECASE)))
         self._forms = forms
 

@@ -289,7 +289,9 @@ def _decode(stream: bytes, transfer_syntax: str, shape: Geometry, location: Loca
     }
     try:
         pixels, _ = get_decoder(transfer_syntax).as_array(encapsulate([stream]), index=0, raw=True, **described)
-    except Exception as error:  # noqa: BLE001 (whatever a codec raises is a finding; its text may quote the file)
+    except MemoryError:
+        raise
+    except BaseException as error:  # noqa: BLE001 (whatever a codec raises is a finding, a panic in Rust included)
         found.add("PIX107", location, exception=type(error).__name__)
         return None
     if pixels.size != shape.count:
