@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-release
 
-.PHONY: help demo test lint lock clean fuzz
+.PHONY: help demo test lint lock clean fuzz twin
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -41,3 +41,7 @@ clean:  ## remove everything that was made
 
 fuzz: $(VENV)/installed  ## fuzz examine for SECONDS (default 120); fails on a traceback, a hang or too much memory
 	$(BIN)/python -m tests.fuzz.examine --seconds $(or $(SECONDS),120)
+
+twin: $(VENV)/installed  ## make the full-size twin (1.4 GB) and assert that Table 3 equals the paper's in every cell
+	rm -rf build/twin && mkdir -p build/twin
+	TWIN=build/twin $(BIN)/python -m pytest tests/e2e/test_twin.py

@@ -66,7 +66,8 @@ def main() -> None:
             "pixels": lambda: pixels.read(walked, values, found),
         }
         image = ImageFile("train/x.dicom", str(path), "train", image_id, len(buffer))
-        whole = milliseconds(lambda examiner=Examiner(profile, ExamineOptions()): examiner(image))
+        examiner = Examiner(profile, ExamineOptions())
+        whole = milliseconds(lambda: examiner(image))
         print(f"one image of {len(buffer) / 1e6:.1f} MB, medians of {REPEATS} runs\n")
         print("| part | ms | share |\n| --- | ---: | ---: |")
         for name, part in parts.items():

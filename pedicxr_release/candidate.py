@@ -35,7 +35,7 @@ class Entry:
         Relative to the dataset with ``/``, as it is. Only for opening the file.
     shown
         The same as reports may show it: names that could be a person's are withheld (see `shown_name`).
-    kind, size, mode
+    kind, size, mode, mtime_ns
         From `lstat`.
     xattrs
         Names of its extended attributes.
@@ -46,6 +46,7 @@ class Entry:
     kind: Kind
     size: int
     mode: int
+    mtime_ns: int = 0
     xattrs: tuple[str, ...] = ()
 
     @property
@@ -141,7 +142,9 @@ def _below(
         shown = parent_shown + (child.name if known else shown_name(child.name, position))
         status = child.stat(follow_symlinks=False)
         kind = _kind(status.st_mode)
-        yield Entry(path, shown, kind, status.st_size, stat.S_IMODE(status.st_mode), _xattrs(child.path, kind))
+        yield Entry(
+            path, shown, kind, status.st_size, stat.S_IMODE(status.st_mode), status.st_mtime_ns, _xattrs(child.path, kind)
+        )
         if kind == "folder":
             yield from _below(Path(child.path), path + "/", shown + "/", declared, profile, unreadable)
 

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from pedicxr_release.evidence import Evidence
     from pedicxr_release.profile import Profile
+    from pedicxr_release.stats.table3 import Table3
     from pedicxr_release.validation import GateOptions, Report
 
 OPEN, SHUT, USAGE, INCOMPLETE = 0, 1, 2, 3
 """Exit codes: the gate is open; findings shut it; usage, profile or unreadable input; the run could not be completed."""
 
 REPORT_FORMATS = ("text", "json")
-TABLE_FORMATS = ("text", "json", "csv", "markdown")
+TABLE_FORMATS = ("text", "json", "csv", "markdown", "latex", "html")
 
 
 class Refusal(click.ClickException):
@@ -118,6 +120,9 @@ fail_on_option = click.option(
 @click.option("--no-pixels", is_flag=True, help="Leave the pixels out.")
 @click.option("--no-hash", is_flag=True, help="Leave the checksums out.")
 @click.option("--with-evidence", is_flag=True, help="List every file with size and SHA-256 in the JSON report.")
+@click.option(
+    "--save-evidence", type=click.Path(path_type=Path), metavar="FILE", help="Keep what was read, for `stats --evidence`."
+)
 @workers_option
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @quiet_option
@@ -130,6 +135,7 @@ def validate(
     no_pixels: bool,
     no_hash: bool,
     with_evidence: bool,
+    save_evidence: Path | None,
     workers: int | None,
     verbose: bool,
     quiet: bool,
@@ -146,6 +152,10 @@ def validate(
         profile = load_profile(profile_name)
         with _progress(quiet=quiet) as told:
             report = run(dataset, profile, options, **told)
+        if save_evidence:
+            from pedicxr_release.evidence_file import evidence_text
+
+            _write_text(save_evidence, evidence_text(report.evidence))
         _write_reports(report, outputs, verbose=verbose, with_evidence=with_evidence)
     sys.exit(OPEN if report.verdict == "pass" else SHUT)
 
@@ -238,28 +248,93 @@ def _progress(*, quiet: bool) -> Iterator[dict[str, Any]]:
 @dataset_argument
 @profile_option
 @click.option("--format", "form", type=click.Choice(TABLE_FORMATS), default="text", show_default=True)
+@click.option(
+    "--compare/--no-compare", default=None, help="Put the reference beside each cell. [default: if the profile has one]"
+)
+@click.option("--by", type=click.Choice(["sex", "age-group", "reader"]), help="Break the labels down; as text, json or csv.")
+@click.option(
+    "--figures", type=click.Path(path_type=Path), metavar="FOLDER", help="Draw Figures 3 and 4 and more into FOLDER."
+)
+@click.option(
+    "--evidence", type=click.Path(path_type=Path), metavar="FILE", help="Use what `validate --save-evidence` kept, if it fits."
+)
 @workers_option
 @quiet_option
-def stats(dataset: Path, profile_name: str, form: str, workers: int | None, quiet: bool) -> None:
+def stats(
+    dataset: Path,
+    profile_name: str,
+    form: str,
+    compare: bool | None,
+    by: str | None,
+    figures: Path | None,
+    evidence: Path | None,
+    workers: int | None,
+    quiet: bool,
+) -> None:
     """Print Table 3 of the paper, computed from the files in DATASET."""
     with refusals():
+        from pedicxr_release.evidence_file import EvidenceMisfitError
         from pedicxr_release.profile import load_profile
-        from pedicxr_release.report.table3 import print_table3, table3_csv, table3_markdown
         from pedicxr_release.stats.table3 import compute_table3
-        from pedicxr_release.validation import GateOptions, gather
+        from pedicxr_release.validation import GateOptions, gather, gather_from_file
 
         profile = load_profile(profile_name)
-        with _progress(quiet=quiet) as told:
-            evidence = gather(dataset, profile, GateOptions(pixels=False, hash=False, workers=workers), **told)
-        if not evidence.records:
+        gathered = None
+        if evidence:
+            try:
+                gathered = gather_from_file(dataset, profile, evidence)
+            except EvidenceMisfitError as misfit:
+                click.echo(f"pedicxr-release: {evidence} does not fit: {misfit}; the files are read instead", err=True)
+        if gathered is None:
+            with _progress(quiet=quiet) as told:
+                gathered = gather(dataset, profile, GateOptions(pixels=False, hash=False, workers=workers), **told)
+        if not gathered.records:
             raise Refusal(f"{dataset}: no images in {' or '.join(profile.release.splits)}; there is nothing to count")
-        table = compute_table3(evidence)
-        if form == "text":
-            print_table3(table, profile, _console())
-        elif form == "json":
-            click.echo(table.model_dump_json(indent=2))
+        table = compute_table3(gathered)
+        if figures:
+            _draw(gathered, table, figures)
+        if by:
+            _write_breakdown(gathered, by, form)
         else:
-            click.echo(table3_csv(table) if form == "csv" else table3_markdown(table), nl=False)
+            _write_table3(table, profile, form, compare=bool(profile.reference) if compare is None else compare)
+
+
+def _draw(gathered: Evidence, table: Table3, folder: Path) -> None:
+    try:
+        from pedicxr_release.stats.figures import draw_figures
+    except ImportError:
+        raise Refusal("--figures needs matplotlib: pip install 'pedicxr-release[figures]'") from None
+    try:
+        written = draw_figures(gathered, table, folder)
+    except OSError as error:
+        raise Refusal(f"{folder}: cannot be written: {(error.strerror or 'refused').lower()}", INCOMPLETE) from None
+    click.echo(f"drew {len(written)} files in {folder}", err=True)
+
+
+def _write_table3(table: Table3, profile: Profile, form: str, *, compare: bool) -> None:
+    from pedicxr_release.report.table3 import WRITERS, print_table3
+
+    if form == "text":
+        print_table3(table, profile.release, _console(), compare=compare)
+    elif form == "json":
+        click.echo(table.model_dump_json(indent=2))
+    else:
+        click.echo(WRITERS[form](table, profile.release, compare), nl=False)
+
+
+def _write_breakdown(gathered: Evidence, by: Any, form: str) -> None:  # noqa: ANN401 (one of click's choices)
+    from pedicxr_release.report.table3 import breakdown_csv, print_breakdown
+    from pedicxr_release.stats.breakdown import break_down
+
+    broken_down = break_down(gathered, by)
+    if form == "text":
+        print_breakdown(broken_down, _console())
+    elif form == "json":
+        click.echo(broken_down.model_dump_json(indent=2))
+    elif form == "csv":
+        click.echo(breakdown_csv(broken_down), nl=False)
+    else:
+        raise Refusal(f"--by goes with --format text, json or csv, not {form}")
 
 
 # -- package --------------------------------------------------------------------------------------------------------
@@ -423,6 +498,24 @@ def profile_init(folder: Path, source: str) -> None:
     click.echo(f"wrote {folder}; edit its files, then: pedicxr-release profile lint {folder}")
 
 
+# -- schema ---------------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["report", "stats", "profile"]))
+def schema(what: str) -> None:
+    """Print the JSON Schema of the JSON report, of `stats --format json`, or of a profile's files."""
+    with refusals():
+        import json
+
+        from pedicxr_release.profile import profile_json_schema
+        from pedicxr_release.report.document import json_schema
+        from pedicxr_release.stats.table3 import Table3 as Document
+
+        schemas = {"report": json_schema, "stats": Document.model_json_schema, "profile": profile_json_schema}
+        click.echo(json.dumps(schemas[what](), indent=2))
+
+
 # -- demo -----------------------------------------------------------------------------------------------------------
 
 
@@ -434,12 +527,15 @@ def profile_init(folder: Path, source: str) -> None:
 @click.option(
     "--downscale", type=click.FloatRange(min=1, max=64), default=4, show_default=True, help="Divides the image size."
 )
+@click.option("--full", is_flag=True, help="As many images as declared, of full size: Table 3 equals the reference. 1.4 GB.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME", help="Plant a fault; may be repeated. See --list-faults.")
 @click.option("--list-faults", is_flag=True, is_eager=True, expose_value=False,
               callback=lambda context, _parameter, wanted: _list_faults(context) if wanted else None,
               help="List the faults and exit.")  # fmt: skip
 @quiet_option
-def demo(out: Path, profile_name: str, images: int, seed: int, downscale: float, faults: tuple[str, ...], quiet: bool) -> None:
+def demo(
+    out: Path, profile_name: str, images: int, seed: int, downscale: float, full: bool, faults: tuple[str, ...], quiet: bool
+) -> None:
     """Make a synthetic candidate in OUT: clean, or with faults."""
     with refusals():
         from pedicxr_release.demo.faults import FAULTS, plant
@@ -449,9 +545,12 @@ def demo(out: Path, profile_name: str, images: int, seed: int, downscale: float,
         unknown = sorted(set(faults) - set(FAULTS))
         if unknown:
             raise Refusal(f"no fault {', '.join(unknown)}; --list-faults lists them all")
+        loaded = load_profile(profile_name)
+        if full:
+            images, downscale = sum(split.images for split in loaded.release.splits.values()), 1
         try:
             with _counter(images, quiet=quiet) as told:
-                made = write_demo(out, load_profile(profile_name), images, seed, downscale=downscale, progress=told)
+                made = write_demo(out, loaded, images, seed, downscale=downscale, tiled=full, progress=told)
             for name in faults:
                 plant(name, made)
         except FileExistsError:

@@ -306,6 +306,13 @@ class AgeLimits(_Part):
     identifying_years: PositiveFloat = 89
 
 
+class FigureChoice(_Part):
+    """What Figures 3 and 4 show: which split (the first one if not said), and from how many images on a label."""
+
+    split: str | None = None
+    rare_below: PositiveInt = 10
+
+
 class License(_Part):
     """Under which terms the release is published; `file` is the profile's own text of it."""
 
@@ -333,6 +340,7 @@ class Release(_Part):
     optional_files: tuple[str, ...] = ()
     reference: str | None = None
     enforce_reference: bool = False
+    figures: FigureChoice = FigureChoice()
     severity: dict[str, Severity] = {}
 
     @model_validator(mode="after")
@@ -341,6 +349,17 @@ class Release(_Part):
         if unknown:
             raise ValueError(f"severity names no declared check: {', '.join(unknown)}")
         return self
+
+    @model_validator(mode="after")
+    def _figures_are_of_a_split(self) -> Self:
+        if self.figures.split is not None and self.figures.split not in self.splits:
+            raise ValueError(f"figures.split names no split: {self.figures.split}")
+        return self
+
+    @property
+    def figure_split(self) -> str:
+        """The split that Figures 3 and 4 show."""
+        return self.figures.split or next(iter(self.splits))
 
     @property
     def folder_name(self) -> str:

@@ -11,6 +11,7 @@ from pedicxr_release import __version__
 from pedicxr_release.candidate import list_candidate
 from pedicxr_release.engine import examine_all
 from pedicxr_release.evidence import Evidence
+from pedicxr_release.evidence_file import read_evidence
 from pedicxr_release.examine.image import ExamineOptions
 from pedicxr_release.finding import Severity, catalogue
 from pedicxr_release.judge.boxes import judge_boxes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pedicxr_release.engine import Progress
     from pedicxr_release.finding import Finding
     from pedicxr_release.profile import Profile
+    from pedicxr_release.tables import Table
 
 JUDGES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     judge_layout,
@@ -161,10 +163,30 @@ def gather(
         started(candidate)
     examine = ExamineOptions(options.pixels, options.hash, options.store)
     records = examine_all(candidate.images(profile), profile, examine, workers=options.workers, progress=progress)
-    there = {entry.path for entry in candidate.entries if entry.kind == "file"}
-    tables = [read_table(root, file, profile) for file in profile.table_files() if file in there]
+    tables = _read_tables(candidate, profile)
     strays = list(scan_strays(candidate, profile))
     return Evidence(profile, candidate, records, tables, strays, options.published or profile.release.enforce_reference)
+
+
+def gather_from_file(root: Path, profile: Profile, file: Path) -> Evidence:
+    """Gather evidence without reading an image: from a file that `evidence_text` wrote, and the tables.
+
+    Raises
+    ------
+    EvidenceMisfitError
+        When the file does not fit the images as they are now.
+    CandidateError
+        When the folder cannot be listed.
+    """
+    candidate = list_candidate(root, profile)
+    times = {entry.shown: entry.mtime_ns for entry in candidate.entries}
+    records = read_evidence(file, profile, candidate.images(profile), times)
+    return Evidence(profile, candidate, records, _read_tables(candidate, profile))
+
+
+def _read_tables(candidate: Candidate, profile: Profile) -> list[Table]:
+    there = {entry.path for entry in candidate.entries if entry.kind == "file"}
+    return [read_table(candidate.root, file, profile) for file in profile.table_files() if file in there]
 
 
 def weigh(findings: Iterable[Finding], profile: Profile, *, published: bool) -> list[Judged]:

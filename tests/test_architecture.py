@@ -17,7 +17,7 @@ LAYERS = [
     {"examine"},
     {"candidate"},
     {"engine", "tables", "strays"},
-    {"evidence"},
+    {"evidence", "evidence_file"},
     {"stats"},
     {"judge"},
     {"validation"},

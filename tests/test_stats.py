@@ -91,7 +91,7 @@ def test_every_format_has_every_label(clean_demo: Demo, profile: Profile, form: 
     result = CliRunner().invoke(main, ["stats", str(clean_demo.root), "--format", form])
     assert result.exit_code == 0
     for label in profile.labels.local + profile.labels.global_:
-        assert label.name[:40] in result.stdout
+        assert label.name[:24] in result.stdout
 
 
 def test_the_reference_percentages_are_the_papers(profile: Profile) -> None:

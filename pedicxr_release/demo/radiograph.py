@@ -10,6 +10,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+BLOCK = 64
+"""Side of the blocks that a tiled image is made of, in pixels."""
+
+
+def tiled_rle(rows: int, columns: int, rng: np.random.Generator) -> tuple[bytes, int, int]:
+    """Draw a coarse image of constant blocks, encoded as one RLE frame of about 150 kB.
+
+    Returns
+    -------
+    tuple of bytes, int, int
+        The frame (PS3.5 annex G), smallest and largest value.
+    """
+    coarse = radiograph(-(-rows // BLOCK), -(-columns // BLOCK), rng)
+    blocks = coarse + rng.integers(0, 64, coarse.shape, dtype=np.uint16)
+    np.minimum(blocks, 4095, out=blocks)
+    widths = [min(BLOCK, columns - start) for start in range(0, columns, BLOCK)]
+    segments = []
+    for plane in (blocks >> 8, blocks & 0xFF):
+        segment = bytearray()
+        for number, line in enumerate(plane.astype(np.uint8)):
+            row = b"".join(
+                bytes((257 - width, value)) if width > 1 else bytes((0, value))
+                for width, value in zip(widths, line.tolist(), strict=True)
+            )
+            segment += row * min(BLOCK, rows - number * BLOCK)
+        segments.append(bytes(segment) + b"\0" * (len(segment) % 2))
+    header = np.zeros(16, dtype="<u4")
+    header[:3] = 2, 64, 64 + len(segments[0])
+    return header.tobytes() + b"".join(segments), int(blocks.min()), int(blocks.max())
+
+
 def radiograph(rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.uint16]:
     """Draw one image of the given size; values from 0 to 4095."""
     y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]

@@ -11,17 +11,16 @@ import numpy as np
 from pydicom import config as pydicom_config
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian, RLELossless
 
 from pedicxr_release.demo.plan import PlannedImage, plan_split
-from pedicxr_release.demo.radiograph import radiograph
+from pedicxr_release.demo.radiograph import radiograph, tiled_rle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from pedicxr_release.profile import Profile
 
@@ -58,6 +57,7 @@ def write_demo(
     seed: int,
     *,
     downscale: float = 4,
+    tiled: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Demo:
     """Write a clean synthetic candidate.
@@ -74,6 +74,8 @@ def write_demo(
         The same seed gives the same bytes.
     downscale
         Divides the reference's image size; 1 for full size.
+    tiled
+        Draw coarse images, compressed to about 150 kB each at full size.
     progress
         Told the number of images just made.
 
@@ -90,8 +92,8 @@ def write_demo(
         demo.images[split] = plan_split(split, images, profile, rng, downscale)
         (root / split).mkdir(parents=True, exist_ok=True)
         for index, image in enumerate(demo.images[split]):
-            pixels = radiograph(image.rows, image.columns, np.random.default_rng([seed, number, index]))
-            write_image(demo.image_path(split, index), image, pixels)
+            pixels = np.random.default_rng([seed, number, index])
+            write_image(demo.image_path(split, index), image, pixels, tiled=tiled)
             if progress:
                 progress(1)
         _write_tables(demo, split, rng)
@@ -108,8 +110,15 @@ def share_out(count: int, profile: Profile) -> dict[str, int]:
     return shares
 
 
-def write_image(path: Path, image: PlannedImage, pixels: NDArray[np.uint16]) -> None:
-    """Write one image as the paper's script leaves it, with the retained attributes only."""
+def write_image(path: Path, image: PlannedImage, rng: np.random.Generator, *, tiled: bool = False) -> None:
+    """Write one image as the paper's script leaves it, with the retained attributes only; tiled, as RLE of coarse blocks."""
+    if tiled:
+        frame, smallest, largest = tiled_rle(image.rows, image.columns, rng)
+        pixel_data, transfer_syntax = encapsulate([frame]), RLELossless
+    else:
+        pixels = radiograph(image.rows, image.columns, rng)
+        smallest, largest = int(pixels.min()), int(pixels.max())
+        pixel_data, transfer_syntax = pixels.astype("<u2").tobytes(), ExplicitVRLittleEndian
     data_set = Dataset()
     if image.sex:
         data_set.PatientSex = image.sex
@@ -117,17 +126,18 @@ def write_image(path: Path, image: PlannedImage, pixels: NDArray[np.uint16]) -> 
         data_set.PatientAge = image.age
     data_set.SamplesPerPixel = 1
     data_set.PhotometricInterpretation = "MONOCHROME2"
-    data_set.Rows, data_set.Columns = pixels.shape
+    data_set.Rows, data_set.Columns = image.rows, image.columns
     data_set.PixelSpacing = [0.14, 0.14]
     data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit = 16, 12, 11
     data_set.PixelRepresentation = 0
-    data_set.SmallestImagePixelValue, data_set.LargestImagePixelValue = int(pixels.min()), int(pixels.max())
+    data_set.SmallestImagePixelValue, data_set.LargestImagePixelValue = smallest, largest
     data_set.WindowCenter, data_set.WindowWidth = 2048, 4096
     data_set.RescaleIntercept, data_set.RescaleSlope = 0, 1
     data_set.LossyImageCompression = "00"
-    data_set.PixelData = pixels.astype("<u2").tobytes()
-    data_set["PixelData"].VR = "OW"
-    save(path, data_set, image.image_id)
+    data_set.PixelData = pixel_data
+    data_set["PixelData"].VR = "OB" if tiled else "OW"
+    data_set["PixelData"].is_undefined_length = tiled
+    save(path, data_set, image.image_id, transfer_syntax)
 
 
 def save(path: Path, data_set: Dataset, image_id: str, transfer_syntax: str = ExplicitVRLittleEndian) -> None:

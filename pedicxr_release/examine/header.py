@@ -125,6 +125,10 @@ class HeaderReader:
         else:
             text = _text(walked, element)
             stripped = text.rstrip("\0 ")
+            if not stripped.strip(" \\"):  # nothing but padding
+                if attribute.required:
+                    found.add("DCM302", element.location)
+                return None
             parts = [stripped] if element.vr in ONE_VALUE_VRS else [part.strip(" ") for part in stripped.split("\\")]
             if not all(is_legal(element.vr, part) for part in parts):
                 wordy = sum(character.isalpha() for character in text) > 2
@@ -209,7 +213,9 @@ def is_legal(vr: str, value: str) -> bool:
         warnings.simplefilter("ignore")
         try:
             validate_value(vr, value, pydicom_config.RAISE)
-            if vr == "DS":
+            if vr == "AS" and value:
+                age_in_years(value)
+            elif vr == "DS":
                 float(value)
             elif vr == "IS":
                 int(value)

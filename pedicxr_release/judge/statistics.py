@@ -12,11 +12,7 @@ if TYPE_CHECKING:
 
     from pedicxr_release.evidence import Evidence
     from pedicxr_release.finding import Fact
-    from pedicxr_release.profile import SplitReference
-    from pedicxr_release.stats.table3 import Collection
-
-DECIMALS = {"rows": 0, "columns": 0, "age_years": 2, "male_percent": 2, "female_percent": 2, "gigabytes": 1}
-"""To how many decimals the paper prints a cell."""
+    from pedicxr_release.stats.table3 import ComparedCell
 
 
 def judge_statistics(evidence: Evidence) -> Iterator[Finding]:
@@ -30,9 +26,9 @@ def judge_statistics(evidence: Evidence) -> Iterator[Finding]:
             split,
             facts={"scans": collection.scans, "with_age": collection.with_age, "with_sex": collection.with_sex},
         )
-        reference = evidence.profile.release.splits[split].reference
-        if reference:
-            yield from _collection_cells(split, collection, reference)
+        for compared in collection.compared():
+            if compared.name != "scans" and not compared.equal:
+                yield Finding("STA101", split, facts=_facts(compared))
     for row in table.labels:
         for split, cell in row.cells.items():
             if cell.difference:
@@ -44,12 +40,7 @@ def judge_statistics(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding("STA101", split, facts={**facts, "source": row.source or "the profile"})
 
 
-def _collection_cells(split: str, collection: Collection, reference: SplitReference) -> Iterator[Finding]:
-    for name, decimals in DECIMALS.items():
-        found, expected = getattr(collection, name), getattr(reference, name)
-        if found is None or round(found, decimals) != round(expected, decimals):
-            facts: dict[str, Fact] = {
-                "cell": name.replace("_", " "),
-                "found": "none" if found is None else f"{found:.{decimals}f}",
-            }
-            yield Finding("STA101", split, facts={**facts, "reference": f"{expected:.{decimals}f}", "source": "paper"})
+def _facts(cell: ComparedCell) -> dict[str, Fact]:
+    found = "none" if cell.found is None else f"{cell.found:.{cell.decimals}f}"
+    reference = f"{cell.reference:.{cell.decimals}f}"
+    return {"cell": cell.name.replace("_", " "), "found": found, "reference": reference, "source": "paper"}

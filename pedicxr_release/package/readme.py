@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pedicxr_release.report.table3 import table3_markdown
+from pedicxr_release.report.templates import environment
 from pedicxr_release.report.text import human_size
-from pedicxr_release.resources import data_folder
 from pedicxr_release.stats.table3 import compute_table3
 
 if TYPE_CHECKING:
@@ -48,18 +46,16 @@ def readme_text(report: Report) -> str:
     files: dict[str, list[str]] = {name: [] for name in profile.tables}
     for file, (_, name) in profile.table_files().items():
         files[name].append(file)
-    environment = Environment(
-        loader=FileSystemLoader(data_folder("reports")),
-        undefined=StrictUndefined,
-        autoescape=False,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("README.md.j2").render(
-        release=profile.release,
-        contents=contents,
-        tables=profile.tables,
-        files=files,
-        labels=profile.labels,
-        meanings=MEANINGS,
-        table3=table3_markdown(compute_table3(evidence)),
+    return (
+        environment()
+        .get_template("README.md.j2")
+        .render(
+            release=profile.release,
+            contents=contents,
+            tables=profile.tables,
+            files=files,
+            labels=profile.labels,
+            meanings=MEANINGS,
+            table3=table3_markdown(compute_table3(evidence)),
+        )
     )

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from pedicxr_release.age import age_in_years
+from pedicxr_release.profile import SplitReference
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pedicxr_release.evidence import Evidence
     from pedicxr_release.profile import Split
+
+
+DECIMALS = {"rows": 0, "columns": 0, "age_years": 2, "male_percent": 2, "female_percent": 2, "gigabytes": 1}
+"""To how many decimals the paper prints a cell of the upper part."""
+
+
+class ComparedCell(NamedTuple):
+    """A computed value beside the reference's, and to how many decimals the paper prints it."""
+
+    name: str
+    found: float | None
+    reference: float
+    decimals: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether both are printed alike."""
+        return self.found is not None and f"{self.found:.{self.decimals}f}" == f"{self.reference:.{self.decimals}f}"
 
 
 class _Part(BaseModel):
@@ -37,6 +56,8 @@ class Collection(_Part):
         Shares of the images that carry a sex, and their number.
     bytes
         Size of the image files.
+    reference, declared
+        What the reference has for this split, and its number of scans.
     """
 
     years: str | None
@@ -50,11 +71,20 @@ class Collection(_Part):
     female_percent: float | None
     with_sex: int
     bytes: int
+    reference: SplitReference | None = None
+    declared: int
 
     @property
     def gigabytes(self) -> float:
         """Size in decimal gigabytes."""
         return self.bytes / 1e9
+
+    def compared(self) -> list[ComparedCell]:
+        """The cells that the reference has, each beside it, to the decimals that the paper prints."""
+        cells = [ComparedCell("scans", self.scans, self.declared, 0)]
+        if self.reference:
+            cells += [ComparedCell(n, getattr(self, n), getattr(self.reference, n), d) for n, d in DECIMALS.items()]
+        return cells
 
 
 class Cell(_Part):
@@ -144,6 +174,8 @@ def _collection(name: str, split: Split, evidence: Evidence) -> Collection:
         female_percent=100 * sexes.count("F") / len(sexes) if sexes else None,
         with_sex=len(sexes),
         bytes=sum(record.size for record in records),
+        reference=split.reference,
+        declared=split.images,
     )
 
 
@@ -174,7 +206,17 @@ def _global_counts(split: str, evidence: Evidence) -> dict[str, int]:
     return counts
 
 
-def summary(table: Table3) -> tuple[int, int]:
-    """Number of label cells that equal the reference, and of those that have one."""
+class Summary(NamedTuple):
+    """How many cells equal the reference, of how many: label cells, and cells of the upper part."""
+
+    labels_equal: int
+    labels: int
+    collection_equal: int
+    collection: int
+
+
+def summarise(table: Table3) -> Summary:
+    """Count the cells that equal the reference."""
     cells = [cell for row in table.labels for cell in row.cells.values() if cell.reference is not None]
-    return sum(cell.difference == 0 for cell in cells), len(cells)
+    upper = [cell for collection in table.collection.values() if collection.reference for cell in collection.compared()]
+    return Summary(sum(c.difference == 0 for c in cells), len(cells), sum(c.equal for c in upper), len(upper))
