@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pedicxr_release.evidence import Evidence
+    from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.profile import Profile
     from pedicxr_release.stats.table3 import Table3
     from pedicxr_release.validation import GateOptions, Report
@@ -44,6 +45,7 @@ class Refusal(click.ClickException):
 def refusals() -> Iterator[None]:
     """Turn what the library raises into a refusal; anything unforeseen into one that quotes nothing."""
     from pedicxr_release.candidate import CandidateError
+    from pedicxr_release.exceptions import ExceptionsError
     from pedicxr_release.profile import ProfileError
 
     try:
@@ -52,7 +54,7 @@ def refusals() -> Iterator[None]:
         raise
     except (KeyboardInterrupt, click.Abort):
         raise Refusal("interrupted; no verdict was drawn and nothing was left behind", INCOMPLETE) from None
-    except (CandidateError, ProfileError, FileExistsError) as error:
+    except (CandidateError, ExceptionsError, ProfileError, FileExistsError) as error:
         raise Refusal(str(error)) from None
     except Exception as error:  # noqa: BLE001 (the last resort: a traceback would quote values)
         from pedicxr_release.package.write import PackageError
@@ -96,6 +98,10 @@ workers_option = click.option("--workers", type=click.IntRange(min=1), help="Wor
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 published_option = click.option("--published", is_flag=True, help="Declared counts and Table 3 are a duty, not information.")
 dataset_argument = click.argument("dataset", type=click.Path(path_type=Path))
+exceptions_option = click.option(
+    "--exceptions", type=click.Path(path_type=Path), metavar="FILE",
+    help="Recorded exceptions. [default: exceptions.yaml beside DATASET, if there is one]",
+)  # fmt: skip
 fail_on_option = click.option(
     "--fail-on", type=click.Choice(["error", "warning", "info"]), default="error", show_default=True,
     help="Findings from this severity on shut the gate.",
@@ -120,6 +126,20 @@ fail_on_option = click.option(
 @click.option("--no-pixels", is_flag=True, help="Leave the pixels out.")
 @click.option("--no-hash", is_flag=True, help="Leave the checksums out.")
 @click.option("--with-evidence", is_flag=True, help="List every file with size and SHA-256 in the JSON report.")
+@click.option("--no-expectations", is_flag=True, help="Leave the Great Expectations suites out.")
+@click.option(
+    "--data-docs",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write Great Expectations' Data Docs, without values.",
+)
+@exceptions_option
+@click.option(
+    "--record-exceptions",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a draft of exceptions from the findings.",
+)
 @click.option(
     "--save-evidence", type=click.Path(path_type=Path), metavar="FILE", help="Keep what was read, for `stats --evidence`."
 )
@@ -135,6 +155,10 @@ def validate(
     no_pixels: bool,
     no_hash: bool,
     with_evidence: bool,
+    no_expectations: bool,
+    data_docs: Path | None,
+    exceptions: Path | None,
+    record_exceptions: Path | None,
     save_evidence: Path | None,
     workers: int | None,
     verbose: bool,
@@ -148,16 +172,32 @@ def validate(
         from pedicxr_release.validation import GateOptions
         from pedicxr_release.validation import validate as run
 
-        options = GateOptions(Severity(fail_on), published, not no_pixels, not no_hash, workers)
+        options = GateOptions(
+            Severity(fail_on), published, not no_pixels, not no_hash, workers,
+            expectations=not no_expectations, data_docs=data_docs,
+        )  # fmt: skip
         profile = load_profile(profile_name)
+        recorded = _exceptions(dataset, exceptions)
         with _progress(quiet=quiet) as told:
-            report = run(dataset, profile, options, **told)
+            report = run(dataset, profile, options, exceptions=recorded, **told)
+        if record_exceptions:
+            from pedicxr_release.exceptions import draft_exceptions
+
+            shutting = (j.finding for j in report.judged if not j.excepted and j.severity.rank >= options.fail_on.rank)
+            _write_text(record_exceptions, draft_exceptions(shutting, profile))
         if save_evidence:
             from pedicxr_release.evidence_file import evidence_text
 
             _write_text(save_evidence, evidence_text(report.evidence))
         _write_reports(report, outputs, verbose=verbose, with_evidence=with_evidence)
     sys.exit(OPEN if report.verdict == "pass" else SHUT)
+
+
+def _exceptions(dataset: Path, given: Path | None) -> list[RecordedException]:
+    from pedicxr_release.exceptions import FILE_NAME, load_exceptions
+
+    file = given or dataset.absolute().parent / FILE_NAME
+    return load_exceptions(file) if given or file.is_file() else []
 
 
 def _outputs(formats: tuple[str, ...]) -> list[tuple[str, Path | None]]:
@@ -287,7 +327,9 @@ def stats(
                 click.echo(f"pedicxr-release: {evidence} does not fit: {misfit}; the files are read instead", err=True)
         if gathered is None:
             with _progress(quiet=quiet) as told:
-                gathered = gather(dataset, profile, GateOptions(pixels=False, hash=False, workers=workers), **told)
+                gathered = gather(
+                    dataset, profile, GateOptions(pixels=False, hash=False, workers=workers, expectations=False), **told
+                )
         if not gathered.records:
             raise Refusal(f"{dataset}: no images in {' or '.join(profile.release.splits)}; there is nothing to count")
         table = compute_table3(gathered)
@@ -346,6 +388,7 @@ def _write_breakdown(gathered: Evidence, by: Any, form: str) -> None:  # noqa: A
 @profile_option
 @fail_on_option
 @published_option
+@exceptions_option
 @workers_option
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @quiet_option
@@ -355,6 +398,7 @@ def package(
     profile_name: str,
     fail_on: str,
     published: bool,
+    exceptions: Path | None,
     workers: int | None,
     verbose: bool,
     quiet: bool,
@@ -368,8 +412,9 @@ def package(
         from pedicxr_release.validation import GateOptions
 
         options: GateOptions = GateOptions(Severity(fail_on), published, workers=workers)
+        loaded, recorded = load_profile(profile_name), _exceptions(dataset, exceptions)
         with _progress(quiet=quiet) as told:
-            made = write_package(dataset, out, load_profile(profile_name), options, **told)
+            made = write_package(dataset, out, loaded, options, exceptions=recorded, **told)
         console = _console()
         print_report(made.report, console, every=verbose)
         if made.folder is None:

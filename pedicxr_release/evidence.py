@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pedicxr_release.age import age_in_years
+
 if TYPE_CHECKING:
     from pedicxr_release.candidate import Candidate
     from pedicxr_release.examine.record import ImageRecord
+    from pedicxr_release.expectations import FrameName, Outcome
     from pedicxr_release.finding import Finding
     from pedicxr_release.profile import Profile
     from pedicxr_release.tables import Table
@@ -30,6 +33,8 @@ class Evidence:
         The declared tables that are there.
     strays
         What undeclared files were found to hold.
+    outcomes
+        What came of the Great Expectations suites.
     published
         Whether the profile's declared counts are a duty.
     """
@@ -40,6 +45,7 @@ class Evidence:
     tables: list[Table] = field(default_factory=list)
     strays: list[Finding] = field(default_factory=list)
     published: bool = False
+    outcomes: list[Outcome] = field(default_factory=list)
 
     @cached_property
     def images(self) -> pd.DataFrame:
@@ -64,3 +70,18 @@ class Evidence:
     def image_ids(self, split: str) -> pd.Index:
         """Ids of the images in a split's folder."""
         return pd.Index([r.image_id for r in self.records if r.split == split and r.image_id], dtype=object)
+
+    def frames(self) -> dict[FrameName, pd.DataFrame]:
+        """The frames that expectations are about: images, rows of the boxes tables, rows of the label tables, all splits."""
+        images = self.images.drop(columns=["path", "pixel_digest"]).reset_index()
+        images["age_years"] = pd.to_numeric(images["age"].map(lambda age: age_in_years(age) if isinstance(age, str) else None))
+        frames: dict[FrameName, pd.DataFrame] = {"images": images.drop(columns="age")}
+        kinds: tuple[FrameName, FrameName] = ("boxes", "labels")
+        for kind in kinds:
+            parts = [table.frame.assign(split=table.split) for table in self.of_kind(kind)]
+            whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+            if kind == "boxes" and parts:
+                placeholders = {table.profile.placeholder for table in self.of_kind(kind)}
+                whole["placeholder"] = whole["class_name"].astype(str).isin(placeholders).astype("int8")
+            frames[kind] = whole
+        return frames

@@ -342,6 +342,8 @@ class Release(_Part):
     enforce_reference: bool = False
     figures: FigureChoice = FigureChoice()
     severity: dict[str, Severity] = {}
+    never_except: tuple[str, ...] = ("PHI", "LAY103", "DCM202", "DCM206")
+    expectations: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _severities_name_checks(self) -> Self:
@@ -381,6 +383,8 @@ class Profile(_Part):
 
     Attributes
     ----------
+    folder
+        Where it was loaded from.
     digest
         SHA-256 over the names and bytes of the profile's files.
     license_text
@@ -393,6 +397,7 @@ class Profile(_Part):
     tables: dict[str, TableProfile]
     identity: IdentityWords = IdentityWords()
     reference: tuple[ReferenceLabel, ...] = ()
+    folder: str
     digest: str
     license_text: bytes | None = None
 
@@ -467,6 +472,7 @@ def load_profile(name: str) -> Profile:
         tables=tables,
         identity=_load(folder, "identity.yaml", IdentityWords) if (folder / "identity.yaml").exists() else IdentityWords(),
         reference=_load_reference(folder, release, labels),
+        folder=str(folder),
         digest=_digest(folder),
         license_text=(folder / license_file).read_bytes() if license_file else None,
     )

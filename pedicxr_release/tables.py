@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,12 +28,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    Categories = Any
+    """A `pandas.Categorical` of text: each distinct cell once, in the order of their first rows."""
+
     from pedicxr_release.finding import Finding
     from pedicxr_release.profile import Column, Profile, TableProfile
 
 MAXIMUM_CELL = 64 << 10
 MAXIMUM_COLUMNS = 4096
-MAXIMUM_BYTES = 4 << 30
+SEARCHED_ROWS = 10_000
+"""How many rows of an undeclared column are searched for identity; the column is refused whatever it says."""
+MAXIMUM_LINE = 8 << 20
+MAXIMUM_BYTES = 1 << 30
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 NOT_FINITE = r"[+-]?(?:inf|infinity|nan)"
 
@@ -98,8 +106,8 @@ def read_table(root: Path, file: str, profile: Profile) -> Table:
             found.add("CSV118", gib=MAXIMUM_BYTES >> 30)
             data = None
         else:
-            data = (root / file).read_bytes()
-            table.sha256 = hashlib.sha256(data).digest()
+            data = _read_lines(root / file, found)
+            table.sha256 = hashlib.sha256(data).digest() if data is not None else None
     except OSError as error:
         found.add("LAY113", reason=reason(error))
         data = None
@@ -111,8 +119,24 @@ def read_table(root: Path, file: str, profile: Profile) -> Table:
 
 
 def _empty_frame(declared: TableProfile) -> pd.DataFrame:
-    columns = {column.key: pd.Series(dtype=object) for column in declared.columns}
+    columns = {c.key: pd.Series(dtype="category" if c.type == "string" else "float64") for c in declared.columns}
     return pd.DataFrame({"line": pd.Series(dtype="int64"), **columns})
+
+
+def _read_lines(path: Path, found: Collector) -> bytes | None:
+    """Read a table's bytes in bounded memory; None, with a finding, if a line has no end."""
+    blocks: list[bytes] = []
+    length, number = 0, 1
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            last = block.rfind(b"\n")
+            length = length + len(block) if last < 0 else len(block) - last - 1
+            if length > MAXIMUM_LINE:
+                found.add("CSV117", Location(row=number), limit=MAXIMUM_CELL)
+                return None
+            number += block.count(b"\n")
+            blocks.append(block)
+    return b"".join(blocks)
 
 
 # -- form -----------------------------------------------------------------------------------------------------------
@@ -155,30 +179,72 @@ def _fill(table: Table, text: str, profile: Profile, found: Collector) -> None:
     rows = _rows(text, found)
     if rows is None:
         return
-    header, lines, cells, whole = rows
-    columns = _match_header(header, table.profile, profile, found)
-    _search_undeclared(header, cells, lines, columns or {}, profile, found)
+    columns = _match_header(rows.header, table.profile, profile, found)
+    _search_undeclared(rows, columns or {}, profile, found)
     if columns is None:
         return
-    if not lines.size:
+    if not rows.lines.size:
         found.add("CSV111")
         return
-    frame = pd.DataFrame({name: pd.Series(cells[position], dtype="str") for position, name in columns.items()})
-    frame.insert(0, "line", lines)
+    frame = pd.DataFrame({name: pd.Series(rows.columns[position]) for position, name in columns.items()})
+    frame.insert(0, "line", rows.lines)
     table.absent = frozenset(column.name for column in table.profile.columns if column.key not in frame)
     table.labels = tuple(name for name in frame.columns if name in _label_names(profile))
     table.frame = _check_cells(frame, table, profile, found)
-    table.readable = whole
+    table.readable = rows.whole
 
 
-def _rows(text: str, found: Collector) -> tuple[list[str], np.ndarray, list[list[str]], bool] | None:
-    """Split the text into rows by RFC 4180.
+@dataclass(slots=True)
+class _Rows:
+    """A table split into rows: its header, the line of each well-formed row, its columns as categories of text."""
 
-    Returns
-    -------
-    tuple or None
-        Header, the line of each well-formed row, the cells column by column, and whether every row is there.
-    """
+    header: list[str]
+    lines: NDArray[np.int64]
+    columns: list[Categories]
+    whole: bool = True
+    """Whether every row is there."""
+
+
+def _rows(text: str, found: Collector) -> _Rows | None:
+    """Split the text into rows by RFC 4180; None if there is no header."""
+    header_line, _, body = text.partition("\n")
+    if '"' not in text and "\r" not in text:
+        plain = _plain_rows(header_line, body)
+        if plain:
+            return plain
+    return _any_rows(text, found)
+
+
+def _plain_rows(header_line: str, body: str) -> _Rows | None:
+    """Split rows without quotes, which pandas does fast; None if one of them has not the header's number of cells."""
+    header = header_line.split(",")
+    data = np.frombuffer(body.encode(), dtype=np.uint8)
+    if not data.size or len(header) > MAXIMUM_COLUMNS:
+        return None
+    ends = np.flatnonzero(data == ord("\n"))
+    starts = np.concatenate(([0], ends + 1))
+    starts = starts[starts < data.size]
+    commas = np.add.reduceat((data == ord(",")).view(np.uint8), starts, dtype=np.int64)
+    widest = int(np.diff(np.append(starts, data.size)).max())
+    if (commas != len(header) - 1).any() or widest > MAXIMUM_CELL or len(header) == 1:
+        return None
+    frame = pd.read_csv(
+        io.StringIO(body), header=None, names=[str(position) for position in range(len(header))], dtype=object,
+        na_filter=False, quoting=csv.QUOTE_NONE, skip_blank_lines=False, engine="c",
+    )  # fmt: skip
+    lines = np.arange(2, 2 + len(frame), dtype=np.int64)
+    return _Rows(
+        header, lines, [_as_categories(frame.pop(str(position)).to_numpy(dtype=object)) for position in range(len(header))]
+    )
+
+
+def _as_categories(cells: NDArray[np.object_]) -> Categories:
+    codes, distinct = pd.factorize(cells)
+    return pd.Categorical.from_codes(codes, pd.Index(distinct, dtype=object), validate=False)
+
+
+def _any_rows(text: str, found: Collector) -> _Rows | None:
+    """Split rows of any form, and report each one that is not well-formed."""
     csv.field_size_limit(MAXIMUM_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     lines: list[int] = []
@@ -186,7 +252,6 @@ def _rows(text: str, found: Collector) -> tuple[list[str], np.ndarray, list[list
     header: list[str] = []
     whole = True
     previous = 0
-    known: dict[str, str] = {}
     try:
         header = next(reader)
         if len(header) > MAXIMUM_COLUMNS:
@@ -198,22 +263,21 @@ def _rows(text: str, found: Collector) -> tuple[list[str], np.ndarray, list[list
             if len(row) == width:
                 lines.append(previous + 1)
                 for column, cell in zip(cells, row, strict=True):
-                    column.append(known.setdefault(cell, cell) if len(cell) < 48 else cell)
+                    column.append(cell)
             else:
                 whole = False
                 found.add("CSV105", Location(row=previous + 1), cells=len(row), columns=width)
             previous = reader.line_num
     except csv.Error as error:
-        too_long = "field limit" in str(error)
-        found.add(
-            "CSV117" if too_long else "CSV106",
-            Location(row=previous + 1),
-            **({"limit": MAXIMUM_CELL} if too_long else {}),
-        )
+        if "field limit" in str(error):
+            found.add("CSV117", Location(row=previous + 1), limit=MAXIMUM_CELL)
+        else:
+            found.add("CSV106", Location(row=previous + 1))
         if not header:
             return None
         whole = False
-    return header, np.asarray(lines, dtype=np.int64), cells, whole
+    columns = [_as_categories(np.asarray(column, dtype=object)) for column in cells]
+    return _Rows(header, np.asarray(lines, dtype=np.int64), columns, whole)
 
 
 def _match_header(header: list[str], declared: TableProfile, profile: Profile, found: Collector) -> dict[int, str] | None:
@@ -251,22 +315,15 @@ def _match_header(header: list[str], declared: TableProfile, profile: Profile, f
     return {position: next(c.key for c in expected if c.name == name) for name, position in positions.items()}
 
 
-def _search_undeclared(
-    header: list[str],
-    cells: list[list[str]],
-    lines: np.ndarray,
-    columns: dict[int, str],
-    profile: Profile,
-    found: Collector,
-) -> None:
+def _search_undeclared(rows: _Rows, columns: dict[int, str], profile: Profile, found: Collector) -> None:
     """Search columns that nobody declared: beside image ids, a column of UIDs, names or dates makes the table a crosswalk."""
     text = IdentityText(profile.identity)
-    for position in range(len(header)):
+    for position, cells in enumerate(rows.columns):
         if position in columns:
             continue
         kinds: dict[str, int] = {}
-        for line, cell in zip(lines[:10_000], cells[position], strict=False):
-            for trace in text.traces(cell[:4096]):
+        for line, cell in zip(rows.lines[:SEARCHED_ROWS], cells[:SEARCHED_ROWS], strict=True):
+            for trace in text.traces(str(cell)[:4096]):
                 kinds[trace.kind] = kinds.get(trace.kind, 0) + 1
                 found.add("PHI110", Location(row=int(line), column=position + 1), kind=trace.kind, length=trace.length)
         if kinds:
@@ -316,7 +373,7 @@ def table_schema(columns: list[str], declared: TableProfile, profile: Profile) -
 
 def _column_checks(column: Column | None, profile: Profile) -> list[pa.Check]:
     if column is None:  # a label
-        return [_check("LAB102", lambda cells: cells.isin(["0", "1"])), _formula()]
+        return [_check("LAB102", _unique(lambda cell: cell in ("0", "1"))), _formula()]
     if column.role == "image_id":
         return [_check("LAB101", _unique(lambda cell: bool(profile.image_id_regex.match(cell)))), _formula()]
     if column.role == "reader":
@@ -326,20 +383,19 @@ def _column_checks(column: Column | None, profile: Profile) -> list[pa.Check]:
         global_ = {label.name for label in profile.labels.global_}
         placeholder = {profile.tables[name].placeholder for name in profile.tables} - {None}
         return [
-            _check("BOX112", lambda cells: ~cells.isin(global_ - placeholder)),
-            _check("BOX110", lambda cells: cells.isin(local | global_ | placeholder)),
+            _check("BOX112", _unique(lambda cell: cell not in global_ - placeholder)),
+            _check("BOX110", _unique((local | global_ | placeholder).__contains__)),
             _formula(),
         ]
     if column.type == "string":
-        return [_formula()] + ([] if column.nullable else [_check("CSV115", lambda cells: cells != "")])
-    number = r"[+-]?\d+(?:\.0*)?" if column.type == "integer" else f"(?:{NUMBER}|{NOT_FINITE})"
-    pattern = re.compile(number + (r"|\Z" if column.nullable else ""), re.IGNORECASE)
-    checks = [_check("CSV116", _unique(lambda cell: cell == "" or bool(pattern.fullmatch(cell))))]
+        return [_formula()] + ([] if column.nullable else [_check("CSV115", _unique(lambda cell: cell != ""))])
+    pattern = re.compile(r"[+-]?\d+(?:\.0*)?" if column.type == "integer" else f"(?:{NUMBER}|{NOT_FINITE})", re.IGNORECASE)
+    checks = [_check("CSV116", _unique(lambda cell: cell == "" or pattern.fullmatch(cell) is not None))]
     if not column.nullable:
-        checks.append(_check("CSV115", lambda cells: cells != ""))
+        checks.append(_check("CSV115", _unique(lambda cell: cell != "")))
     if column.type == "number":
         not_finite = re.compile(NOT_FINITE, re.IGNORECASE)
-        checks.append(_check("BOX103", _unique(lambda cell: not not_finite.fullmatch(cell))))
+        checks.append(_check("BOX103", _unique(lambda cell: cell[-1:] not in "fFyYnN" or not_finite.fullmatch(cell) is None)))
     return checks
 
 
@@ -356,9 +412,9 @@ def _unique(accepts: Callable[[str], bool]) -> Callable[[pd.Series], pd.Series]:
     """Apply a test of one cell to a column, once for each distinct cell."""
 
     def check(cells: pd.Series) -> pd.Series:
-        codes, distinct = pd.factorize(cells)
-        verdicts = np.fromiter((accepts(str(cell)) for cell in distinct), dtype=bool, count=len(distinct))
-        return pd.Series(verdicts[codes], index=cells.index)
+        categories = cells.cat.categories.tolist()
+        verdicts = np.fromiter(map(accepts, categories), dtype=bool, count=len(categories))
+        return pd.Series(verdicts[cells.cat.codes.to_numpy()], index=cells.index)
 
     return check
 
@@ -428,10 +484,18 @@ def _typed(frame: pd.DataFrame, declared: TableProfile, profile: Profile) -> pd.
         if key not in frame:
             typed[key] = pd.Series(np.nan, index=frame.index)
         elif column.type == "string":
-            typed[key] = frame[key].astype("category")
+            typed[key] = frame[key]
         else:
-            typed[key] = pd.to_numeric(frame[key].where(frame[key] != ""), errors="coerce").astype("float64")
+            typed[key] = _numbers(frame[key])
     for label in profile.labels.local + profile.labels.global_:
         if declared.labels and label.name in frame:
-            typed[label.name] = frame[label.name].map({"0": 0, "1": 1}).fillna(-1).astype("int8")
+            cells = frame[label.name].cat
+            known = np.asarray([{"0": 0, "1": 1}.get(cell, -1) for cell in cells.categories], dtype=np.int8)
+            typed[label.name] = pd.Series(known[cells.codes.to_numpy()], index=frame.index)
     return pd.DataFrame(typed)
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    """Numbers of a column of text; NaN for a cell that is empty or none."""
+    values = pd.to_numeric(pd.Series(cells.cat.categories, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
+    return pd.Series(values[cells.cat.codes.to_numpy()], index=cells.index)

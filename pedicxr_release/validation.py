@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,31 +14,39 @@ from pedicxr_release.engine import examine_all
 from pedicxr_release.evidence import Evidence
 from pedicxr_release.evidence_file import read_evidence
 from pedicxr_release.examine.image import ExamineOptions
+from pedicxr_release.exceptions import FILE_NAME as EXCEPTIONS_FILE
+from pedicxr_release.exceptions import apply_exceptions
+from pedicxr_release.expectations import ExpectationRunner, load_suites
 from pedicxr_release.finding import Severity, catalogue
 from pedicxr_release.judge.boxes import judge_boxes
+from pedicxr_release.judge.expectations import judge_expectations
 from pedicxr_release.judge.labels import judge_labels
 from pedicxr_release.judge.layout import judge_layout
+from pedicxr_release.judge.patterns import judge_patterns
 from pedicxr_release.judge.splits import judge_splits
 from pedicxr_release.judge.statistics import judge_statistics
 from pedicxr_release.strays import scan_strays
 from pedicxr_release.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pedicxr_release.candidate import Candidate
     from pedicxr_release.engine import Progress
+    from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.finding import Finding
     from pedicxr_release.profile import Profile
     from pedicxr_release.tables import Table
 
 JUDGES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     judge_layout,
+    judge_patterns,
     judge_boxes,
     judge_labels,
     judge_splits,
     judge_statistics,
+    judge_expectations,
 )
 """Every judge: a pure function from the evidence to findings. A new one is a line here."""
 
@@ -58,6 +67,8 @@ class GateOptions:
         Number of worker processes; None for the cores that this process may use.
     store
         As in `ExamineOptions`.
+    expectations, data_docs
+        Whether the Great Expectations suites are run, and the folder for their Data Docs.
     """
 
     fail_on: Severity = Severity.error
@@ -66,14 +77,17 @@ class GateOptions:
     hash: bool = True
     workers: int | None = None
     store: str | None = None
+    expectations: bool = True
+    data_docs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A finding with the weight that it has in this release."""
+    """A finding with the weight that it has in this release, and whether an exception is recorded from it."""
 
     finding: Finding
     severity: Severity
+    excepted: bool = False
 
 
 @dataclass
@@ -97,13 +111,18 @@ class Report:
 
     @cached_property
     def counts(self) -> Counter[Severity]:
-        """Number of findings by severity."""
-        return Counter(judged.severity for judged in self.judged)
+        """Number of findings by severity, the excepted ones left out."""
+        return Counter(judged.severity for judged in self.judged if not judged.excepted)
+
+    @property
+    def excepted(self) -> int:
+        """Number of findings from which an exception is recorded."""
+        return sum(judged.excepted for judged in self.judged)
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:
         """``pass`` if no finding reaches the severity that shuts the gate."""
-        shut = any(judged.severity.rank >= self.options.fail_on.rank for judged in self.judged)
+        shut = any(j.severity.rank >= self.options.fail_on.rank for j in self.judged if not j.excepted)
         return "fail" if shut else "pass"
 
     @property
@@ -117,6 +136,7 @@ def validate(
     profile: Profile,
     options: GateOptions | None = None,
     *,
+    exceptions: Sequence[RecordedException] = (),
     progress: Progress | None = None,
     started: Callable[[Candidate], None] | None = None,
 ) -> Report:
@@ -130,6 +150,8 @@ def validate(
         What a release looks like.
     options
         How the gate is run.
+    exceptions
+        Recorded exceptions from its findings.
     progress
         Told how many files and bytes were just examined.
     started
@@ -146,7 +168,7 @@ def validate(
     found += evidence.strays
     found += [finding for table in evidence.tables for finding in table.findings]
     found += [finding for judge in JUDGES for finding in judge(evidence)]
-    return Report(evidence, weigh(found, profile, published=evidence.published), options)
+    return Report(evidence, weigh(found, evidence, exceptions), options)
 
 
 def gather(
@@ -161,11 +183,22 @@ def gather(
     candidate = list_candidate(root, profile)
     if started:
         started(candidate)
-    examine = ExamineOptions(options.pixels, options.hash, options.store)
-    records = examine_all(candidate.images(profile), profile, examine, workers=options.workers, progress=progress)
-    tables = _read_tables(candidate, profile)
-    strays = list(scan_strays(candidate, profile))
-    return Evidence(profile, candidate, records, tables, strays, options.published or profile.release.enforce_reference)
+    images = candidate.images(profile)
+    runner = ExpectationRunner(load_suites(profile) if options.expectations else [], options.data_docs)
+    runner.start(len(images))
+    try:
+        examine = ExamineOptions(options.pixels, options.hash, options.store)
+        records = examine_all(images, profile, examine, workers=options.workers, progress=progress)
+        tables = _read_tables(candidate, profile)
+        strays = list(scan_strays(candidate, profile))
+        evidence = Evidence(
+            profile, candidate, records, tables, strays, options.published or profile.release.enforce_reference
+        )
+        if options.expectations:
+            evidence.outcomes = runner.run(evidence.frames())
+    finally:
+        runner.close()
+    return evidence
 
 
 def gather_from_file(root: Path, profile: Profile, file: Path) -> Evidence:
@@ -189,15 +222,19 @@ def _read_tables(candidate: Candidate, profile: Profile) -> list[Table]:
     return [read_table(candidate.root, file, profile) for file in profile.table_files() if file in there]
 
 
-def weigh(findings: Iterable[Finding], profile: Profile, *, published: bool) -> list[Judged]:
-    """Give each finding its severity and sort them: by path, location, code."""
-    checks, changed = catalogue(), profile.release.severity
+def weigh(findings: Sequence[Finding], evidence: Evidence, exceptions: Sequence[RecordedException] = ()) -> list[Judged]:
+    """Give each finding its severity, mark the excepted ones, and sort them: by path, location, code."""
+    checks, changed = catalogue(), evidence.profile.release.severity
+    today = dt.datetime.now(tz=dt.UTC).date()
+    excepted, about = apply_exceptions(findings, exceptions, evidence.profile, today, EXCEPTIONS_FILE)
 
     def severity(code: str) -> Severity:
         check = checks[code]
-        if check.declared_counts and not published:
+        if check.declared_counts and not evidence.published:
             return Severity.info
         return changed.get(code, check.severity)
 
     weights = {code: severity(code) for code in checks}
-    return [Judged(finding, weights[finding.code]) for finding in sorted(findings, key=lambda f: f.sort_key())]
+    judged = [Judged(finding, weights[finding.code], position in excepted) for position, finding in enumerate(findings)]
+    judged += [Judged(finding, weights[finding.code]) for finding in about]
+    return sorted(judged, key=lambda one: one.finding.sort_key())

@@ -16,7 +16,7 @@ LAYERS = [
     {"identity"},
     {"examine"},
     {"candidate"},
-    {"engine", "tables", "strays"},
+    {"engine", "tables", "strays", "expectations", "exceptions"},
     {"evidence", "evidence_file"},
     {"stats"},
     {"judge"},

@@ -220,7 +220,7 @@ FAULTS: dict[str, Fault] = {
         Fault("clipped", "PIX111", "half of the pixels at zero", image.pixels_fault(lambda p: bytes(len(p) // 4 * 2) + p[len(p) // 4 * 2 :], extremes=True)),
         Fault("strip", "PIX112", "an image twenty times as wide as high", image.strip_fault),
         # Tables
-        *(Fault(name, code, what, make) for name, code, what, make in table.TABLE_FAULTS),
+        *(Fault(name, code, what, make) for name, code, what, make in table.TABLE_FAULTS + table.PATTERN_FAULTS),
         # Splits
         Fault("in-both-splits", "SPL101", "an image in train and test", _in_both_splits),
         Fault("leak", "SPL102", "the pixels of a train image in test", _same_pixels(("test", 0), ("train", 0))),

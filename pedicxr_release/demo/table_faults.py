@@ -172,6 +172,74 @@ def _remove(table: str) -> Plant:
     return make
 
 
+def _corners(change: Callable[[list[float]], list[float]]) -> Plant:
+    """Change the corners of every box."""
+
+    def edit(rows: Rows) -> None:
+        for row in rows[1:]:
+            if row[3]:
+                row[3:7] = [f"{value:.5f}" for value in change([float(cell) for cell in row[3:7]])]
+
+    return _rows(BOXES, edit)
+
+
+def _fractions(demo: Demo) -> Path:
+    sizes = {image.image_id: (image.columns, image.rows) for image in demo.images["train"]}
+
+    def edit(rows: Rows) -> None:
+        for row in rows[1:]:
+            if row[3]:
+                columns, height = sizes[row[0]]
+                row[3:7] = [f"{float(cell) / (height if index % 2 else columns):.6f}" for index, cell in enumerate(row[3:7])]
+
+    return _rows(BOXES, edit)(demo)
+
+
+def _class_ids(difference: int) -> Plant:
+    def edit(rows: Rows) -> None:
+        for row in rows[1:]:
+            if row[3]:
+                row[7] = str(int(row[7]) + difference)
+
+    return _rows(BOXES, edit)
+
+
+def _shifted_column(rows: Rows) -> None:
+    boxes = [row for row in rows[1:] if row[3]]
+    cells = [row[7] for row in boxes]
+    for row, cell in zip(boxes, [cells[-1], *cells[:-1]], strict=True):
+        row[7] = cell
+
+
+def _exchange(first: int, second: int) -> Plant:
+    """Exchange the cells of two columns under an unchanged header."""
+
+    def edit(rows: Rows) -> None:
+        for row in rows[1:]:
+            row[first], row[second] = row[second], row[first]
+
+    return _rows(BOXES, edit)
+
+
+PATTERN_FAULTS: list[tuple[str, str, str, Plant]] = [
+    ("x-y-exchanged", "BOX201", "x for y in every box", _corners(lambda c: [c[1], c[0], c[3], c[2]])),
+    ("scaled-up", "BOX202", "coordinates of an image twice as large", _corners(lambda c: [2 * value for value in c])),
+    ("scaled-down", "BOX202", "coordinates of an image four times smaller", _corners(lambda c: [value / 4 for value in c])),
+    ("fractions", "BOX203", "fractions of the image for pixels", _fractions),
+    (
+        "width-height",
+        "BOX204",
+        "width and height for the lower right corner",
+        _corners(lambda c: [c[0], c[1], c[2] - c[0], c[3] - c[1]]),
+    ),
+    ("zero-based", "BOX205", "zero-based class ids", _class_ids(-1)),
+    ("two-based", "BOX205", "class ids one too high", _class_ids(1)),
+    ("shifted-column", "BOX206", "the class ids shifted by one row", _rows(BOXES, _shifted_column)),
+    ("corners-exchanged", "BOX207", "x_min and x_max exchanged", _exchange(3, 5)),
+    ("columns-exchanged", "BOX207", "reader and class exchanged", _exchange(1, 2)),
+]
+"""They show in a candidate of a hundred images or more."""
+
 TABLE_FAULTS += [
     ("image-without-labels", "LAB104", "an image that the label table does not have", _remove(LABELS)),
     ("image-without-boxes", "LAB107", "an image that the boxes table does not have", _remove(BOXES)),

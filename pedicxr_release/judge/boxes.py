@@ -36,7 +36,7 @@ def judge_boxes(evidence: Evidence) -> Iterator[Finding]:
 
 def _judge_table(table: Table, evidence: Evidence, found: Collector) -> None:
     profile, frame = evidence.profile, table.frame
-    placeholder = frame["class_name"].astype(str) == table.profile.placeholder
+    placeholder = frame["class_name"].isin([table.profile.placeholder])
     corners = frame[list(CORNERS)]
     report_rows(found, "BOX113", frame[placeholder & corners.notna().any(axis=1)], profile)
     boxes = frame[~placeholder]
@@ -51,15 +51,13 @@ def _judge_table(table: Table, evidence: Evidence, found: Collector) -> None:
     _judge_geometry(whole, table, evidence, found)
     _judge_repeats(whole, profile, found)
     _judge_class_ids(frame, placeholder, table, profile, found)
-    with_boxes = set(boxes["image_id"].astype(str))
-    beside = placeholder & frame["image_id"].astype(str).isin(with_boxes)
+    beside = placeholder & frame["image_id"].isin(boxes["image_id"].unique())
     report_rows(found, "BOX114", frame[beside], profile)
 
 
 def _judge_geometry(boxes: pd.DataFrame, table: Table, evidence: Evidence, found: Collector) -> None:
     profile, images = evidence.profile, evidence.images
-    ids = boxes["image_id"].astype(str)
-    columns, rows = ids.map(images["columns"]).astype(float), ids.map(images["rows"]).astype(float)
+    columns, rows = (boxes["image_id"].map(images[side]).astype(float) for side in ("columns", "rows"))
     for corner, bound, side in (
         ("x_min", columns, "columns"),
         ("x_max", columns, "columns"),
@@ -117,7 +115,7 @@ def _judge_class_ids(frame: pd.DataFrame, placeholder: pd.Series, table: Table, 
         return
     column = table.profile.by_role("class_id").name
     ids = {label.name: profile.labels.class_id(label) for label in profile.labels.local}
-    expected = frame["class_name"].astype(str).map(ids)
+    expected = frame["class_name"].map(ids).astype(float)
     report_rows(found, "BOX111", frame[~placeholder & expected.notna() & (frame["class_id"] != expected)], profile, column)
     allowed = profile.labels.class_ids.placeholder
     numbers = [number for number in allowed if number is not None]

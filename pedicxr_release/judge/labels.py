@@ -49,36 +49,38 @@ def _judge_against_boxes(table: Table, evidence: Evidence, found: Collector) -> 
     boxes_tables = [t for t in evidence.of_kind("boxes", table.split) if not t.frame.empty]
     if not boxes_tables:
         return
-    rows = pd.concat([t.frame[["image_id", "class_name", "reader"]].astype(str) for t in boxes_tables])
+    rows = pd.concat([t.frame[["image_id", "class_name", "reader"]].astype(object) for t in boxes_tables])
     local_names = {label.name for label in profile.labels.local}
     boxes = rows[rows["class_name"].isin(local_names)]
-    ids = frame["image_id"].astype(str)
+    ids = frame["image_id"]
     if profile.labels.no_finding in table.labels:
         positive = frame[profile.labels.no_finding] == 1
-        report_rows(found, "LAB110", frame[positive & ids.isin(set(boxes["image_id"]))], profile, profile.labels.no_finding)
-    drawn = boxes.groupby("class_name")["image_id"].agg(set).to_dict() if len(boxes) else {}
+        with_boxes = ids.isin(boxes["image_id"].unique())
+        report_rows(found, "LAB110", frame[positive & with_boxes], profile, profile.labels.no_finding)
+    drawn = boxes.groupby("class_name")["image_id"] if len(boxes) else None
     for name in sorted(local_names & set(table.labels)):
-        has_box = ids.isin(drawn.get(name, set()))
+        has_box = ids.isin(drawn.get_group(name).unique() if drawn is not None and name in drawn.groups else [])
         report_rows(found, "LAB111", frame[(frame[name] == 1) & ~has_box], profile, name, said="1", boxes="no box")
         report_rows(found, "LAB111", frame[(frame[name] == 0) & has_box], profile, name, said="0", boxes="a box")
-    _judge_readers(table, rows, evidence, found)
+    _judge_readers(table, rows[["image_id", "reader"]].drop_duplicates(), evidence, found)
 
 
-def _judge_readers(table: Table, rows: pd.DataFrame, evidence: Evidence, found: Collector) -> None:
+def _judge_readers(table: Table, in_boxes: pd.DataFrame, evidence: Evidence, found: Collector) -> None:
     """An image's readers are the same in both tables, and no more than the profile says."""
     profile, frame = evidence.profile, table.frame
     column = table.profile.by_role("reader").name
-    in_boxes = rows.groupby("image_id")["reader"].agg(frozenset)
-    in_labels = frame.astype({"image_id": str, "reader": str}).groupby("image_id")["reader"].agg(frozenset)
-    both = in_labels.index.intersection(in_boxes.index)
-    differ = both[(in_labels[both] != in_boxes[both]).to_numpy()]
-    report_rows(found, "LAB112", frame[frame["image_id"].astype(str).isin(set(differ))], profile, column)
+    in_labels = frame[["image_id", "reader"]].astype(object).drop_duplicates()
+    compared = in_labels.merge(in_boxes, how="outer", indicator=True)
+    unlike = compared.loc[compared["_merge"] != "both", "image_id"]
+    in_both = unlike[unlike.isin(in_labels["image_id"]) & unlike.isin(in_boxes["image_id"])]
+    report_rows(found, "LAB112", frame[frame["image_id"].isin(in_both.unique())], profile, column)
     allowed = profile.release.splits[table.split].readers_per_image
-    most = pd.concat([in_labels.map(len), in_boxes[both].map(len)]).groupby(level=0).max()
-    crowded = most[most > allowed].to_dict()
-    for image, count in crowded.items():
-        line = int(frame.loc[frame["image_id"].astype(str) == image, "line"].iloc[0])
-        found.add("LAB113", Location(row=line, column=column), _known(image, profile), count=count, allowed=allowed)
+    counts = pd.concat([pairs["image_id"].value_counts() for pairs in (in_labels, in_boxes)])
+    most = counts[counts > allowed].groupby(level=0).max()
+    crowded = frame[frame["image_id"].isin(most.index) & ~frame.duplicated("image_id")]
+    for line, image_id in zip(crowded["line"], crowded["image_id"], strict=True):
+        known = str(image_id) if profile.image_id_regex.match(str(image_id)) else None
+        found.add("LAB113", Location(row=int(line), column=column), known, count=int(most[image_id]), allowed=allowed)
 
 
 def _judge_images(split: str, evidence: Evidence) -> Iterator[Finding]:
@@ -87,17 +89,13 @@ def _judge_images(split: str, evidence: Evidence) -> Iterator[Finding]:
     records = {record.image_id: record.path for record in evidence.records if record.split == split and record.image_id}
     for kind, lacking, stray in (("labels", "LAB104", "LAB105"), ("boxes", "LAB107", "LAB106")):
         for table in evidence.of_kind(kind, split):
-            listed = set(table.frame["image_id"].astype(str))
+            listed = set(table.frame["image_id"].unique())
             if table.readable:
                 for image_id, path in records.items():
                     if image_id not in listed:
                         yield Finding(lacking, path, facts={"table": table.file}, image_id=image_id)
             found = Collector(table.file, limit=2_000_000)
-            absent = table.frame[~table.frame["image_id"].astype(str).isin(set(records))]
+            absent = table.frame[~table.frame["image_id"].isin(list(records))]
             first = absent[~absent.duplicated("image_id")] if kind == "boxes" else absent
             report_rows(found, stray, first, profile, table.profile.by_role("image_id").name)
             yield from found.findings
-
-
-def _known(image_id: str, profile: Profile) -> str | None:
-    return image_id if profile.image_id_regex.match(image_id) else None

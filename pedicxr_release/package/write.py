@@ -19,10 +19,11 @@ from pedicxr_release.package.readme import readme_text
 from pedicxr_release.validation import GateOptions, Report, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pedicxr_release.candidate import Candidate
     from pedicxr_release.engine import Progress
+    from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.profile import Profile
 
 LICENSE_FILE, README_FILE = "LICENSE.txt", "README.md"
@@ -61,6 +62,7 @@ def write_package(
     profile: Profile,
     options: GateOptions | None = None,
     *,
+    exceptions: Sequence[RecordedException] = (),
     progress: Progress | None = None,
     started: Callable[[Candidate], None] | None = None,
 ) -> Package:
@@ -72,7 +74,7 @@ def write_package(
         The dataset folder; never written to.
     out
         The folder in which the package is made. It is created if need be.
-    profile, options, progress, started
+    profile, options, exceptions, progress, started
         As for `validate`.
 
     Raises
@@ -94,7 +96,7 @@ def write_package(
         for split in profile.release.splits:
             (staging / split).mkdir(parents=True)
         options = replace(options or GateOptions(), pixels=True, hash=True, store=str(staging))
-        report = validate(root, profile, options, progress=progress, started=started)
+        report = validate(root, profile, options, exceptions=exceptions, progress=progress, started=started)
         if report.verdict == "fail":
             return Package(report, None)
         package = _finish(root, staging, target, report)

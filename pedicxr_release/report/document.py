@@ -112,7 +112,7 @@ def document(report: Report, *, with_evidence: bool = False) -> ReportDocument:
             tables=[table.file for table in evidence.tables],
         ),
         verdict=report.verdict,
-        counts=Counts(**{severity.value: report.counts[severity] for severity in Severity}),
+        counts=Counts(**{severity.value: report.counts[severity] for severity in Severity}, excepted=report.excepted),
         findings=[_entry(judged) for judged in report.judged],
         evidence=Files(files=_files(report)) if with_evidence else None,
     )
@@ -128,6 +128,7 @@ def _entry(judged: Judged) -> Entry:
         image_id=finding.image_id,
         location=Place(tag=place.tag, keyword=place.keyword, row=place.row, column=place.column, offset=place.offset),
         message=finding.message,
+        excepted=True if judged.excepted else None,
     )
 
 

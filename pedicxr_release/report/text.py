@@ -42,7 +42,7 @@ def print_report(report: Report, console: Console, *, every: bool = False) -> No
     )
     console.print(_verdict(report))
     grouped: defaultdict[tuple[int, str], list[Judged]] = defaultdict(list)
-    for judged in report.judged:
+    for judged in (j for j in report.judged if every or not j.excepted):
         grouped[-judged.severity.rank, judged.finding.code].append(judged)
     for (_, code), group in sorted(grouped.items(), key=lambda item: (item[0][0], _urgency(item[0][1]), -len(item[1]))):
         _print_check(code, group, console, every=every)
@@ -54,6 +54,7 @@ def print_report(report: Report, console: Console, *, every: bool = False) -> No
 def _verdict(report: Report) -> Text:
     errors, warnings, remarks = (report.counts[severity] for severity in Severity)
     counts = f"{count(errors, 'error')}, {count(warnings, 'warning')}, {remarks} for information"
+    counts += f", {report.excepted} excepted" if report.excepted else ""
     if report.verdict == "pass":
         return Text.assemble(("GATE OPEN", "bold green"), f"  {counts}")
     return Text.assemble(("GATE SHUT", "bold red"), f"  {counts}")
@@ -77,7 +78,9 @@ def _print_check(code: str, group: list[Judged], console: Console, *, every: boo
     console.print(head)
     for judged in group if every else group[:PLACES]:
         finding = judged.finding
-        place = " ".join(part for part in (finding.path, str(finding.location)) if part)
+        place = " ".join(
+            part for part in ("(excepted)" if judged.excepted else "", finding.path, str(finding.location)) if part
+        )
         text = f"{escape(place)}: {escape(finding.message)}" if place else escape(finding.message)
         console.print(Padding(Text.from_markup(text), (0, 0, 0, 8), expand=False), highlight=False)
     if not every and len(group) > PLACES:

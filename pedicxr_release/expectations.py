@@ -1,0 +1,256 @@
+"""The release's statistical promises: Great Expectations suites, run in a worker of their own while files are examined.
+
+Importing Great Expectations takes seconds and much memory, so only the worker does it, and only if a suite applies. Its
+analytics and progress bars are off, and of its results only counts are taken.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from pedicxr_release.profile import ProfileError
+from pedicxr_release.resources import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pedicxr_release.profile import Profile
+
+FrameName = Literal["images", "boxes", "labels"]
+
+
+class SuiteError(ProfileError):
+    """A suite cannot be used; the message says which file and why."""
+
+
+class Expectation(BaseModel):
+    """One expectation, as Great Expectations writes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str
+    kwargs: dict[str, Any] = {}
+    meta: dict[str, Any] = {}
+
+    @property
+    def column(self) -> str:
+        """The column that it is about; empty for the whole frame."""
+        return str(self.kwargs.get("column", ""))
+
+
+class SuiteMeta(BaseModel):
+    """What a suite applies to: which frame, from how many rows on."""
+
+    model_config = ConfigDict(extra="allow")
+
+    frame: FrameName
+    minimum_rows: NonNegativeInt = 0
+
+
+class Suite(BaseModel):
+    """A suite, as Great Expectations writes it; `meta` says which frame it is about."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    meta: SuiteMeta
+    expectations: list[Expectation] = Field(min_length=1)
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one expectation: counts, and no value.
+
+    Attributes
+    ----------
+    evaluated
+        False if it could not be evaluated, for example because the frame has no such column.
+    elements, unexpected
+        Rows looked at and rows that do not meet it, where it is about single rows.
+    """
+
+    suite: str
+    frame: FrameName
+    type: str
+    column: str
+    met: bool
+    evaluated: bool = True
+    elements: int | None = None
+    unexpected: int | None = None
+
+
+def load_suites(profile: Profile) -> list[Suite]:
+    """Load the suites that the profile names; without any, the built-in ones.
+
+    Raises
+    ------
+    SuiteError
+        When a file is missing, no JSON, or no suite.
+    """
+    named = profile.release.expectations
+    files = (
+        [Path(profile.folder, name) for name in named]
+        if named is not None
+        else sorted((data_folder("checks") / "expectations").glob("*.json"))
+    )
+    suites = []
+    for file in files:
+        try:
+            suites.append(Suite.model_validate({**json.loads(file.read_text(encoding="utf-8")), "file": str(file)}))
+        except OSError as error:
+            raise SuiteError(f"{file}: the suite cannot be read: {(error.strerror or 'refused').lower()}") from None
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            raise SuiteError(f"{file}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+        except (ValueError, TypeError) as error:
+            raise SuiteError(f"{file}: not JSON: {error}") from None
+    return suites
+
+
+class ExpectationRunner:
+    """Runs suites in a worker process.
+
+    Parameters
+    ----------
+    suites
+        What is expected.
+    data_docs
+        Folder into which Great Expectations writes its own Data Docs, without values.
+    """
+
+    def __init__(self, suites: list[Suite], data_docs: Path | None = None) -> None:
+        self._suites = suites
+        self._data_docs = data_docs
+        self._pool: ProcessPoolExecutor | None = None
+        self._started: Future[None] | None = None
+
+    def start(self, largest: int) -> None:
+        """Start the worker and have it import Great Expectations, if any suite applies to so many rows."""
+        if any(suite.meta.minimum_rows <= largest for suite in self._suites):
+            context = multiprocessing.get_context("forkserver")
+            self._pool = ProcessPoolExecutor(1, context)
+            self._started = self._pool.submit(_prepare)
+
+    def run(self, frames: Mapping[FrameName, pd.DataFrame]) -> list[Outcome]:
+        """Evaluate every suite that applies.
+
+        Raises
+        ------
+        SuiteError
+            When Great Expectations refuses a suite.
+        """
+        applicable = [suite for suite in self._suites if 0 < len(frames[suite.meta.frame]) >= suite.meta.minimum_rows]
+        if not applicable:
+            return []
+        if self._pool is None:
+            self.start(max(map(len, frames.values())))
+        assert self._pool is not None
+        needed = {suite.meta.frame: frames[suite.meta.frame] for suite in applicable}
+        outcomes, refused = self._pool.submit(_evaluate, applicable, needed, self._data_docs).result()
+        if refused:
+            raise SuiteError(refused)
+        return outcomes
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+# -- in the worker -------------------------------------------------------------------------------------------------------
+
+
+def _prepare() -> None:
+    import logging
+    import warnings
+
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    warnings.simplefilter("ignore")
+    logging.disable()
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    import great_expectations  # noqa: F401 (imported early, while files are examined)
+
+
+def _evaluate(
+    suites: list[Suite], frames: Mapping[FrameName, pd.DataFrame], data_docs: Path | None
+) -> tuple[list[Outcome], str]:
+    import great_expectations as gx
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    context: Any = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    source = context.data_sources.add_pandas("candidate")
+    batches = {name: source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole") for name in frames}
+    outcomes: list[Outcome] = []
+    definitions = []
+    for suite in suites:
+        made = gx.ExpectationSuite(name=suite.name)
+        for number, expectation in enumerate(suite.expectations, start=1):
+            try:
+                configuration = ExpectationConfiguration(
+                    type=expectation.type, kwargs=expectation.kwargs, meta=expectation.meta
+                )
+                made.add_expectation(configuration.to_domain_obj())
+            except Exception as error:  # noqa: BLE001 (Great Expectations raises many kinds; all mean that the suite is wrong)
+                why = "; ".join(str(error).split("\n")[1:3]) or str(error)
+                return [], f"{suite.file}: expectation {number} ({expectation.type}): {why}"
+        batch = batches[suite.meta.frame]
+        result = batch.get_batch({"dataframe": frames[suite.meta.frame]}).validate(
+            made, result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
+        )
+        for expectation, one in zip(suite.expectations, result.results, strict=True):
+            outcomes.append(_outcome(suite, expectation, one))
+        if data_docs:
+            context.suites.add(made)
+            definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=made)
+            definitions.append((context.validation_definitions.add(definition), frames[suite.meta.frame]))
+    if data_docs:
+        _write_data_docs(context, definitions, data_docs)
+    return outcomes, ""
+
+
+def _outcome(suite: Suite, expectation: Expectation, one: Any) -> Outcome:  # noqa: ANN401 (a result of Great Expectations)
+    counts = {key: one.result.get(key) for key in ("element_count", "unexpected_count")}
+    return Outcome(
+        suite=suite.name,
+        frame=suite.meta.frame,
+        type=expectation.type,
+        column=expectation.column,
+        met=bool(one.success),
+        evaluated=not one.exception_info.get("raised_exception", True),
+        elements=None if counts["element_count"] is None else int(counts["element_count"]),
+        unexpected=None if counts["unexpected_count"] is None else int(counts["unexpected_count"]),
+    )
+
+
+def _write_data_docs(context: Any, definitions: list[tuple[Any, pd.DataFrame]], folder: Path) -> None:  # noqa: ANN401
+    import great_expectations as gx
+    from great_expectations.checkpoint.actions import UpdateDataDocsAction
+
+    site = {
+        "class_name": "SiteBuilder",
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.resolve())},
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+    }
+    context.add_data_docs_site(site_name="release", site_config=site)
+    for definition, frame in definitions:
+        checkpoint = gx.Checkpoint(
+            name=definition.name,
+            validation_definitions=[definition],
+            actions=[UpdateDataDocsAction(name="docs", site_names=["release"])],
+            result_format="BOOLEAN_ONLY",
+        )
+        context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
