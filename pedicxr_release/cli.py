@@ -57,10 +57,14 @@ def refusals() -> Iterator[None]:
     except (CandidateError, ExceptionsError, ProfileError, FileExistsError) as error:
         raise Refusal(str(error)) from None
     except Exception as error:  # noqa: BLE001 (the last resort: a traceback would quote values)
-        from pedicxr_release.package.write import PackageError
+        from pedicxr_release.package.lock import LockedError
+        from pedicxr_release.package.verify import UnreadablePackageError
+        from pedicxr_release.package.write import PackageError, TargetError
 
+        if isinstance(error, (LockedError, TargetError, UnreadablePackageError)):
+            raise Refusal(str(error)) from None
         if isinstance(error, PackageError):
-            raise Refusal(str(error), INCOMPLETE if "cannot be written" in str(error) else USAGE) from None
+            raise Refusal(str(error), INCOMPLETE) from None
         kind, place = type(error).__name__, _innermost(error)
         raise Refusal(f"the run could not be completed: {kind} in {place}; no verdict was drawn", INCOMPLETE) from None
 
@@ -389,6 +393,14 @@ def _write_breakdown(gathered: Evidence, by: Any, form: str) -> None:  # noqa: A
 @fail_on_option
 @published_option
 @exceptions_option
+@click.option(
+    "--mode",
+    type=click.Choice(["copy", "reflink", "hardlink"]),
+    default="copy",
+    show_default=True,
+    help="How images get into the package.",
+)
+@click.option("--zip", "archive", is_flag=True, help="Make the zip too, as the platform names it.")
 @workers_option
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @quiet_option
@@ -399,11 +411,16 @@ def package(
     fail_on: str,
     published: bool,
     exceptions: Path | None,
+    mode: Any,  # noqa: ANN401 (one of click's choices)
+    archive: bool,
     workers: int | None,
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Validate DATASET and, if the gate is open, write OUT/<slug>-<version>/."""
+    """Validate DATASET and, if the gate is open, write OUT/<slug>-<version>/.
+
+    Beside it, OUT/<slug>-<version>.evidence/ holds what the release manager keeps.
+    """
     with refusals():
         from pedicxr_release.finding import Severity
         from pedicxr_release.package.write import write_package
@@ -411,17 +428,68 @@ def package(
         from pedicxr_release.report.text import count, human_size, print_report
         from pedicxr_release.validation import GateOptions
 
-        options: GateOptions = GateOptions(Severity(fail_on), published, workers=workers)
+        options: GateOptions = GateOptions(Severity(fail_on), published, workers=workers, mode=mode)
         loaded, recorded = load_profile(profile_name), _exceptions(dataset, exceptions)
         with _progress(quiet=quiet) as told:
-            made = write_package(dataset, out, loaded, options, exceptions=recorded, **told)
+            made = write_package(dataset, out, loaded, options, exceptions=recorded, archive=archive, **told)
         console = _console()
         print_report(made.report, console, every=verbose)
         if made.folder is None:
             console.print("\nno package was written")
             sys.exit(SHUT)
         console.print(f"\nwrote {made.folder} ({count(made.files, 'file')}, {human_size(made.bytes)})", soft_wrap=True)
+        for path in (made.evidence, made.archive):
+            if path:
+                console.print(f"wrote {path}", soft_wrap=True)
         console.print(f"SHA-256 of its SHA256SUMS.txt: {made.digest}", soft_wrap=True)
+
+
+@main.command()
+@click.argument("package", type=click.Path(path_type=Path))
+@profile_option
+@fail_on_option
+@exceptions_option
+@click.option("--format", "formats", multiple=True, metavar="FORMAT[=FILE]", help="As for validate. [default: text]")
+@click.option(
+    "--rehearse", is_flag=True, help="Serve the package on loopback, download it with wfdb and like wget, and compare."
+)
+@workers_option
+@click.option("-v", "--verbose", is_flag=True, help="List every finding.")
+@quiet_option
+def verify(
+    package: Path,
+    profile_name: str,
+    fail_on: str,
+    exceptions: Path | None,
+    formats: tuple[str, ...],
+    rehearse: bool,
+    workers: int | None,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Check PACKAGE, a folder or a zip: sums, layout, names, and the gate again on its bytes."""
+    outputs = _outputs(formats)
+    with refusals():
+        from pedicxr_release.finding import Severity
+        from pedicxr_release.package.verify import verify_package
+        from pedicxr_release.profile import load_profile
+        from pedicxr_release.validation import GateOptions
+
+        loaded = load_profile(profile_name)
+        recorded = _exceptions(package, exceptions)
+        with _progress(quiet=quiet) as told:
+            verified = verify_package(
+                package,
+                loaded,
+                GateOptions(Severity(fail_on), workers=workers),
+                exceptions=recorded,
+                rehearsal=rehearse,
+                **told,
+            )
+        _write_reports(verified.report, outputs, verbose=verbose, with_evidence=False)
+        if any(name == "text" for name, file in outputs if file is None):
+            _console().print(f"\n{verified.files} of {verified.listed} files have the SHA-256 that SHA256SUMS.txt lists")
+    sys.exit(OPEN if verified.report.verdict == "pass" else SHUT)
 
 
 # -- checks ---------------------------------------------------------------------------------------------------------

@@ -341,6 +341,10 @@ class Release(_Part):
     reference: str | None = None
     enforce_reference: bool = False
     figures: FigureChoice = FigureChoice()
+    subject_info: bool = False
+    croissant: bool = False
+    date_published: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    responsible_ai: dict[str, str] = {}
     severity: dict[str, Severity] = {}
     never_except: tuple[str, ...] = ("PHI", "LAY103", "DCM202", "DCM206")
     expectations: tuple[str, ...] | None = None

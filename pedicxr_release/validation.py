@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pedicxr_release.candidate import Candidate
     from pedicxr_release.engine import Progress
+    from pedicxr_release.examine.image import Mode
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.finding import Finding
     from pedicxr_release.profile import Profile
@@ -65,7 +66,7 @@ class GateOptions:
         As in `ExamineOptions`.
     workers
         Number of worker processes; None for the cores that this process may use.
-    store
+    store, mode
         As in `ExamineOptions`.
     expectations, data_docs
         Whether the Great Expectations suites are run, and the folder for their Data Docs.
@@ -77,6 +78,7 @@ class GateOptions:
     hash: bool = True
     workers: int | None = None
     store: str | None = None
+    mode: Mode = "copy"
     expectations: bool = True
     data_docs: Path | None = None
 
@@ -187,7 +189,7 @@ def gather(
     runner = ExpectationRunner(load_suites(profile) if options.expectations else [], options.data_docs)
     runner.start(len(images))
     try:
-        examine = ExamineOptions(options.pixels, options.hash, options.store)
+        examine = ExamineOptions(options.pixels, options.hash, options.store, options.mode)
         records = examine_all(images, profile, examine, workers=options.workers, progress=progress)
         tables = _read_tables(candidate, profile)
         strays = list(scan_strays(candidate, profile))

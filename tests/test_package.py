@@ -31,8 +31,8 @@ def test_the_package_is_the_validated_bytes(clean_demo: Demo, profile: Profile, 
     assert made.folder == tmp_path / "out" / "vindr-pcxr-1.0.0"
     source, packaged = files_of(clean_demo.root), files_of(made.folder)
     assert {name: packaged[name] for name in source} == source
-    assert set(packaged) - set(source) == {"README.md", "LICENSE.txt", "SHA256SUMS.txt"}
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["vindr-pcxr-1.0.0"]
+    assert set(packaged) - set(source) == {"README.md", "LICENSE.txt", "SHA256SUMS.txt", "croissant.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"vindr-pcxr-1.0.0", "vindr-pcxr-1.0.0.evidence"}
     assert {oct(path.stat().st_mode & 0o777) for path in made.folder.rglob("*") if path.is_file()} == {"0o644"}
     assert made.files == len(packaged)
     assert made.bytes == sum(map(len, packaged.values()))
@@ -124,4 +124,4 @@ def test_what_a_killed_run_left_is_cleared(clean_demo: Demo, profile: Profile, t
     folder = write_package(clean_demo.root, tmp_path, profile).folder
     assert folder is not None
     assert not (folder / "train" / "rest").exists()
-    assert os.listdir(tmp_path) == [folder.name]  # noqa: PTH208
+    assert sorted(os.listdir(tmp_path)) == [folder.name, f"{folder.name}.evidence"]  # noqa: PTH208

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import mmap
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pedicxr_release.examine.header import HeaderReader
 from pedicxr_release.examine.part10 import walk
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from pedicxr_release.profile import Profile
 
 
+Mode = Literal["copy", "reflink", "hardlink"]
+FICLONE = 0x40049409
+"""ioctl that has a file share another's blocks (ioctl_ficlone(2))."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExamineOptions:
     """What is read of each file.
@@ -32,13 +38,15 @@ class ExamineOptions:
     ----------
     pixels, hash
         Whether pixels are looked at and the file is hashed. Without either only the header is read from disk.
-    store
-        Folder into which the examined bytes are written, under the file's path, while they are in memory.
+    store, mode
+        Folder into which the examined bytes are written, under the file's path, while they are in memory; and how: by
+        copying them, by cloning the file's blocks, or by a second name for the file.
     """
 
     pixels: bool = True
     hash: bool = True
     store: str | None = None
+    mode: Mode = "copy"
 
 
 class Examiner:
@@ -65,8 +73,8 @@ class Examiner:
         try:
             descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                size = os.fstat(descriptor).st_size
-                if size == 0:
+                status = os.fstat(descriptor)
+                if status.st_size == 0:
                     return _bare(file, 0, Finding("LAY105", file.path, image_id=file.image_id))
                 flags = mmap.MAP_SHARED
                 if self._options.hash or self._options.pixels:
@@ -77,12 +85,12 @@ class Examiner:
         except OSError as error:
             return _bare(file, 0, Finding("LAY113", file.path, facts={"reason": reason(error)}, image_id=file.image_id))
         with memoryview(mapped) as buffer:
-            return self._examine(file, buffer, found)
+            return replace(self._examine(file, buffer, found), mtime_ns=status.st_mtime_ns, inode=status.st_ino)
 
     def _examine(self, file: ImageFile, buffer: memoryview, found: Collector) -> ImageRecord:
         sha256 = hashlib.sha256(buffer).digest() if self._options.hash else None
         if self._options.store:
-            write_through(buffer, Path(self._options.store, file.path))
+            store(buffer, sha256, Path(file.source), Path(self._options.store, file.path), self._options.mode)
         walked = walk(buffer, found)
         if walked is None:
             return ImageRecord(file.path, file.split, file.image_id, len(buffer), sha256, findings=found.findings)
@@ -121,6 +129,32 @@ class Examiner:
 
 class StoreError(Exception):
     """The examined bytes could not be written; the message says why in the system's words."""
+
+
+def store(buffer: memoryview, sha256: bytes | None, source: Path, target: Path, mode: Mode) -> None:
+    """Put the examined bytes into a package; leave there what an earlier run has already put there, after checking it.
+
+    Raises
+    ------
+    StoreError
+        When the disk is full, the folder may not be written to, or the file system cannot clone or link.
+    """
+    try:
+        if target.exists() and target.stat().st_size == len(buffer):
+            with target.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").digest() == (sha256 or hashlib.sha256(buffer).digest()):
+                    return
+        target.unlink(missing_ok=True)
+        if mode == "hardlink":
+            os.link(source, target)
+            return
+        if mode == "reflink":
+            with source.open("rb") as original, target.open("wb") as clone:
+                fcntl.ioctl(clone, FICLONE, original.fileno())
+            return
+    except OSError as error:
+        raise StoreError(f"{mode}: {reason(error)}") from None
+    write_through(buffer, target)
 
 
 def write_through(buffer: memoryview, target: Path) -> None:

@@ -1,11 +1,13 @@
 """Write the package: validate and write each file in one read, and rename the whole into place at the end.
 
-Until then everything lies in a hidden staging folder beside the target, so nothing that looks like a package is ever half.
+Until then everything lies in a hidden staging folder beside the target, so nothing that looks like a package is ever half. A
+run that was killed leaves its staging folder; the next run of the same release goes on with it, after checking each file.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -13,8 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pedicxr_release import __version__
 from pedicxr_release.examine.image import StoreError, reason, write_through
+from pedicxr_release.package.archive import archive_name, source_date_epoch, write_archive
 from pedicxr_release.package.checksums import SUMS_FILE, sums_text
+from pedicxr_release.package.keep import write_evidence
+from pedicxr_release.package.lock import locked
+from pedicxr_release.package.metadata import CROISSANT_FILE, SUBJECT_FILE, croissant_text, subject_info_text
 from pedicxr_release.package.readme import readme_text
 from pedicxr_release.validation import GateOptions, Report, validate
 
@@ -26,11 +33,15 @@ if TYPE_CHECKING:
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.profile import Profile
 
-LICENSE_FILE, README_FILE = "LICENSE.txt", "README.md"
+LICENSE_FILE, README_FILE, JOURNAL = "LICENSE.txt", "README.md", "journal.json"
 
 
 class PackageError(RuntimeError):
     """The package cannot be written; nothing that looks like one was left."""
+
+
+class TargetError(PackageError):
+    """The package may not be written there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +52,8 @@ class Package:
     ----------
     report
         The gate's report.
-    folder
-        The finished package; None if the gate is shut.
+    folder, archive, evidence
+        The finished package, its zip if one was asked for, and what the release manager keeps; None if the gate is shut.
     files, bytes
         How much is in it.
     digest
@@ -50,7 +61,9 @@ class Package:
     """
 
     report: Report
-    folder: Path | None
+    folder: Path | None = None
+    archive: Path | None = None
+    evidence: Path | None = None
     files: int = 0
     bytes: int = 0
     digest: str = ""
@@ -63,10 +76,11 @@ def write_package(
     options: GateOptions | None = None,
     *,
     exceptions: Sequence[RecordedException] = (),
+    archive: bool = False,
     progress: Progress | None = None,
     started: Callable[[Candidate], None] | None = None,
 ) -> Package:
-    """Validate a candidate and, if the gate is open, write ``OUT/<slug>-<version>/``.
+    """Validate a candidate and, if the gate is open, write ``OUT/<slug>-<version>/`` and ``….evidence/``.
 
     Parameters
     ----------
@@ -74,39 +88,46 @@ def write_package(
         The dataset folder; never written to.
     out
         The folder in which the package is made. It is created if need be.
+    archive
+        Whether the zip is made too.
     profile, options, exceptions, progress, started
         As for `validate`.
 
     Raises
     ------
+    TargetError
+        When the target exists or lies in the dataset.
     PackageError
-        When the target exists, or the disk is full, or the folder may not be written to.
+        When the disk is full, the folder may not be written to, or a file changed while the package was made.
+    LockedError
+        When another run is making the same package.
     CandidateError
         As `validate`.
     """
-    target = out / profile.release.folder_name
-    if target.exists() or target.is_symlink():
-        raise PackageError(f"{target} exists; remove it, or give another folder or version")
+    name = profile.release.folder_name
+    target, zipped = out / name, out / f"{archive_name(profile.release)}.zip"
+    for path in (target, *([zipped] if archive else [])):
+        if path.exists() or path.is_symlink():
+            raise TargetError(f"{path} exists; remove it, or give another folder or version")
     if target.resolve().is_relative_to(root.resolve()):
-        raise PackageError(f"{out} lies inside the dataset; give a folder outside of it")
-    staging = out / f".{profile.release.folder_name}.partial"
+        raise TargetError(f"{out} lies inside the dataset; give a folder outside of it")
     made = _make_folders(out)
+    staging = out / f".{name}.partial"
     try:
-        shutil.rmtree(staging, ignore_errors=True)
-        for split in profile.release.splits:
-            (staging / split).mkdir(parents=True)
-        options = replace(options or GateOptions(), pixels=True, hash=True, store=str(staging))
-        report = validate(root, profile, options, exceptions=exceptions, progress=progress, started=started)
-        if report.verdict == "fail":
-            return Package(report, None)
-        package = _finish(root, staging, target, report)
+        with locked(out / f".{name}.lock"):
+            try:
+                _prepare_staging(staging, root, profile)
+                options = replace(options or GateOptions(), pixels=True, hash=True, store=str(staging / name))
+                report = validate(root, profile, options, exceptions=exceptions, progress=progress, started=started)
+                if report.verdict == "fail":
+                    return Package(report)
+                return _finish(root, staging / name, target, zipped if archive else None, report, exceptions)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
     except (OSError, StoreError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise PackageError(f"{out}: the package cannot be written: {why}; nothing was left behind") from None
-    else:
-        return package
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
         for folder in made:
             with suppress(OSError):
                 folder.rmdir()  # only if it is empty: the folders made for a package that was not written
@@ -122,28 +143,74 @@ def _make_folders(out: Path) -> list[Path]:
     return missing
 
 
-def _finish(root: Path, staging: Path, target: Path, report: Report) -> Package:
+def _prepare_staging(staging: Path, root: Path, profile: Profile) -> None:
+    """Start a staging folder, or go on with the one that a killed run of the same release left."""
+    journal = {"dataset": str(root.resolve()), "profile": profile.digest, "tool": __version__}
+    content = staging / profile.release.folder_name
+    try:
+        same = json.loads((staging / JOURNAL).read_text(encoding="utf-8")) == journal
+    except (OSError, ValueError):
+        same = False
+    if not same:
+        shutil.rmtree(staging, ignore_errors=True)
+    for split in profile.release.splits:
+        (content / split).mkdir(parents=True, exist_ok=True)
+    (staging / JOURNAL).write_text(json.dumps(journal), encoding="utf-8")
+
+
+def _finish(
+    root: Path, content: Path, target: Path, zipped: Path | None, report: Report, exceptions: Sequence[RecordedException]
+) -> Package:
     """Add tables, texts and sums to the images that are there, and put the whole into place."""
     digests = {record.path: record.sha256 for record in report.evidence.records if record.sha256}
     sizes = {record.path: record.size for record in report.evidence.records}
+    for name, data in _texts(root, report, digests, sizes).items():
+        write_through(memoryview(data), content / name)
+        digests[name], sizes[name] = hashlib.sha256(data).digest(), len(data)
+    sums = sums_text(digests).encode()
+    write_through(memoryview(sums), content / SUMS_FILE)
+    _remove_strangers(content, {*digests, SUMS_FILE})
+    _check_unchanged(root, report)
+    digest = hashlib.sha256(sums).hexdigest()
+    evidence = content.with_name(f"{content.name}.evidence")
+    shutil.rmtree(evidence, ignore_errors=True)
+    write_evidence(evidence, report, exceptions, digest)
+    linked = report.options.mode == "hardlink"
+    _settle(content, linked={record.path for record in report.evidence.records} if linked else set())
+    _settle(evidence, linked=set())
+    kept = target.with_name(evidence.name)
+    shutil.rmtree(kept, ignore_errors=True)
+    if zipped:
+        partial = content.with_name(zipped.name)
+        write_archive(content, partial, zipped.stem)
+        partial.chmod(0o644)
+        os.utime(partial, (source_date_epoch(), source_date_epoch()))
+        _sync(partial)
+        partial.rename(zipped)
+    evidence.rename(kept)
+    content.rename(target)  # the package is there from this moment on, whole
+    _sync(target.parent)
+    return Package(report, target, zipped, kept, len(digests) + 1, sum(sizes.values()) + len(sums), digest)
+
+
+def _texts(root: Path, report: Report, digests: dict[str, bytes], sizes: dict[str, int]) -> dict[str, bytes]:
+    """Every file of the package that is no image, but the sums."""
     texts: dict[str, bytes] = {}
     for table in report.evidence.tables:
         data = (root / table.file).read_bytes()
         if hashlib.sha256(data).digest() != table.sha256:
             raise PackageError(f"{table.file} was changed while the gate was reading; run again")
         texts[table.file] = data
+    if report.profile.release.subject_info:
+        texts[SUBJECT_FILE] = subject_info_text(report).encode()
     own = {entry.path for entry in report.evidence.candidate.entries if entry.kind == "file"}
     for name, made in ((LICENSE_FILE, _license(report.profile)), (README_FILE, readme_text(report).encode())):
         texts[name] = (root / name).read_bytes() if name in own else made
-    for name, data in texts.items():
-        write_through(memoryview(data), staging / name)
-        digests[name], sizes[name] = hashlib.sha256(data).digest(), len(data)
-    sums = sums_text(digests).encode()
-    write_through(memoryview(sums), staging / SUMS_FILE)
-    _settle(staging)
-    staging.rename(target)
-    _sync(target.parent)
-    return Package(report, target, len(digests) + 1, sum(sizes.values()) + len(sums), hashlib.sha256(sums).hexdigest())
+    if report.profile.release.croissant:
+        every = {**digests, **{name: hashlib.sha256(data).digest() for name, data in texts.items()}}
+        every_size = {**sizes, **{name: len(data) for name, data in texts.items()}}
+        texts[CROISSANT_FILE] = croissant_text(report, every, every_size).encode()
+    return texts
 
 
 def _license(profile: Profile) -> bytes:
@@ -154,15 +221,41 @@ def _license(profile: Profile) -> bytes:
     return f"{release.title}\n\nThis dataset is offered under: {release.license.name}{where}\n".encode()
 
 
-def _settle(staging: Path) -> None:
-    """Give every file and folder plain permissions, and have the disk hold them before the rename."""
-    for folder, _, files in os.walk(staging):
+def _remove_strangers(content: Path, wanted: set[str]) -> None:
+    """Remove what a killed run staged and this one does not publish."""
+    for path in content.rglob("*"):
+        if path.is_file() and path.relative_to(content).as_posix() not in wanted:
+            path.unlink()
+
+
+def _check_unchanged(root: Path, report: Report) -> None:
+    """Stop the release if an image is not the file any more that was examined."""
+    sources = {entry.shown: root / entry.path for entry in report.evidence.candidate.entries}
+    for record in report.evidence.records:
+        try:
+            status = sources[record.path].lstat()
+        except OSError:
+            raise PackageError(f"{record.path} vanished while the package was made; run again") from None
+        if (status.st_size, status.st_mtime_ns, status.st_ino) != (record.size, record.mtime_ns, record.inode):
+            raise PackageError(f"{record.path} was changed while the package was made; run again")
+
+
+def _settle(folder: Path, linked: set[str]) -> None:
+    """Give every file and folder plain permissions and one time, and have the disk hold them before the rename.
+
+    Files that are another name of a source file keep its permissions and time: the source is never written to.
+    """
+    moment = source_date_epoch()
+    for where, _, files in os.walk(folder, topdown=False):
         for name in files:
-            path = Path(folder, name)
-            path.chmod(0o644)
+            path = Path(where, name)
+            if path.relative_to(folder).as_posix() not in linked:
+                path.chmod(0o644)
+                os.utime(path, (moment, moment))
             _sync(path)
-        Path(folder).chmod(0o755)
-        _sync(Path(folder))
+        Path(where).chmod(0o755)
+        os.utime(where, (moment, moment))
+        _sync(Path(where))
 
 
 def _sync(path: Path) -> None:

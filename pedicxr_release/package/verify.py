@@ -1,0 +1,161 @@
+"""Is this package what was released? Sums, layout, names, and the gate again on the packaged bytes, in one read.
+
+Each kind of tampering is named: a file that was changed, removed, added, renamed, exchanged with another; edited sums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import zipfile
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pedicxr_release.candidate import shown_name
+from pedicxr_release.finding import Finding, Location
+from pedicxr_release.package.checksums import SUMS_FILE, parse_sums, sums_text
+from pedicxr_release.package.rehearse import judge_records, rehearse
+from pedicxr_release.validation import GateOptions, Report, validate, weigh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pedicxr_release.candidate import Candidate
+    from pedicxr_release.engine import Progress
+    from pedicxr_release.exceptions import RecordedException
+    from pedicxr_release.profile import Profile
+
+
+class UnreadablePackageError(ValueError):
+    """What was given is no folder and no zip of a package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of verifying.
+
+    Attributes
+    ----------
+    report
+        The gate's report, with the findings about the package in it.
+    files, listed
+        Files that have the digest that the sums list, of how many that they list.
+    """
+
+    report: Report
+    files: int
+    listed: int
+
+
+def verify_package(
+    package: Path,
+    profile: Profile,
+    options: GateOptions | None = None,
+    *,
+    exceptions: Sequence[RecordedException] = (),
+    rehearsal: bool = False,
+    progress: Progress | None = None,
+    started: Callable[[Candidate], None] | None = None,
+) -> Verified:
+    """Verify a package, a folder or a zip; with a rehearsal, download it as its users do.
+
+    Raises
+    ------
+    UnreadablePackageError
+        When it is neither.
+    """
+    with unpacked(package) as root:
+        report = validate(root, profile, options, progress=progress, started=started)
+        digests = _digests(root, report)
+        findings = [judged.finding for judged in report.judged]
+        trouble = [*_judge_sums(root, digests), *judge_records(root)]
+        if rehearsal:
+            trouble += rehearse(root, profile.release)
+        report.judged = weigh([*findings, *trouble], report.evidence, exceptions)
+        report.__dict__.pop("counts", None)
+        listed = _listed(root)
+        return Verified(report, sum(digests.get(path) == digest for path, digest in listed.items()), len(listed))
+
+
+@contextmanager
+def unpacked(package: Path) -> Iterator[Path]:
+    """Give the folder of a package; a zip is unpacked into a temporary one."""
+    if package.is_dir():
+        yield package
+        return
+    try:
+        with zipfile.ZipFile(package) as archive, tempfile.TemporaryDirectory(prefix="pedicxr-") as folder:
+            names = archive.namelist()
+            tops = {name.partition("/")[0] for name in names}
+            if len(tops) != 1 or any(name.startswith("/") or ".." in name.split("/") for name in names):
+                raise UnreadablePackageError(f"{package}: not every file of the zip stands under one folder")
+            archive.extractall(folder)
+            yield Path(folder) / tops.pop()
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+        raise UnreadablePackageError(f"{package}: not a zip that can be read ({type(error).__name__})") from None
+    except FileNotFoundError:
+        raise UnreadablePackageError(f"{package}: there is no such folder or zip") from None
+
+
+def _digests(root: Path, report: Report) -> dict[str, str]:
+    """Digest of every regular file: as examined, or, for the few texts, read here."""
+    digests = {record.path: record.sha256.hex() for record in report.evidence.records if record.sha256}
+    digests |= {table.file: table.sha256.hex() for table in report.evidence.tables if table.sha256}
+    for entry in report.evidence.candidate.entries:
+        if entry.kind == "file" and entry.shown not in digests and entry.path != SUMS_FILE:
+            with (root / entry.path).open("rb") as file:
+                digests[entry.shown] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def _listed(root: Path) -> dict[str, str]:
+    try:
+        return parse_sums((root / SUMS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _judge_sums(root: Path, digests: dict[str, str]) -> Iterator[Finding]:
+    try:
+        text = (root / SUMS_FILE).read_text(encoding="utf-8")
+        listed = parse_sums(text)
+    except OSError:
+        yield Finding("PKG101", SUMS_FILE)
+        return
+    except UnicodeDecodeError:
+        yield Finding("PKG106", SUMS_FILE, facts={"reason": "it is not UTF-8"})
+        return
+    except ValueError as error:
+        yield Finding("PKG106", SUMS_FILE, facts={"reason": str(error)})
+        return
+    if text != sums_text({path: bytes.fromhex(digest) for path, digest in listed.items()}):
+        yield Finding("PKG106", SUMS_FILE, facts={"reason": "its format or order is not PhysioNet's"})
+    missing, extra = sorted(set(listed) - set(digests)), sorted(set(digests) - set(listed))
+    by_digest: defaultdict[str, list[str]] = defaultdict(list)
+    for path in extra:
+        by_digest[digests[path]].append(path)
+    for path in missing:
+        if by_digest[listed[path]]:
+            new = by_digest[listed[path]].pop(0)
+            extra.remove(new)
+            yield Finding("PKG104", new, facts={"old": _shown(path)})
+        else:
+            yield Finding("PKG102", _shown(path))
+    yield from (Finding("PKG103", path) for path in extra)
+    owners = {digest: path for path, digest in listed.items()}
+    for path in sorted(set(listed) & set(digests)):
+        if digests[path] != listed[path]:
+            other = owners.get(digests[path])
+            if other is not None:
+                yield Finding("PKG105", path, facts={"other": _shown(other)})
+            else:
+                line = list(listed).index(path) + 1
+                yield Finding("PKG107", path, Location(), facts={"line": line})
+
+
+def _shown(path: str) -> str:
+    """A path of the sums file as a report may show it."""
+    return "/".join(shown_name(part, 0) for part in path.split("/"))
