@@ -467,7 +467,10 @@ def verify(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Check PACKAGE, a folder or a zip: sums, layout, names, and the gate again on its bytes."""
+    """Check PACKAGE, a folder or a zip: sums, layout, names, and the gate again on its bytes.
+
+    The exceptions that were used to make it hold again, where its evidence lies beside it.
+    """
     outputs = _outputs(formats)
     with refusals():
         from pedicxr_release.finding import Severity
@@ -476,7 +479,8 @@ def verify(
         from pedicxr_release.validation import GateOptions
 
         loaded = load_profile(profile_name)
-        recorded = _exceptions(package, exceptions)
+        kept = package.absolute().parent / f"{loaded.release.folder_name}.evidence" / "exceptions.json"
+        recorded = _exceptions(package, exceptions or (kept if kept.is_file() else None))
         with _progress(quiet=quiet) as told:
             verified = verify_package(
                 package,

@@ -21,12 +21,13 @@ SCANNED_BYTES = 1 << 20
 
 
 def scan_strays(candidate: Candidate, profile: Profile) -> Iterator[Finding]:
-    """Report each undeclared file outside the splits in which an image id stands beside text that looks like identity."""
+    """Report each undeclared file, wherever it lies, in which an image id stands beside text that looks like identity."""
     declared = {*profile.table_files(), *profile.release.optional_files}
     text = IdentityText(profile.identity)
     image_id = re.compile(rf"(?<![0-9A-Za-z])(?:{profile.release.images.id_pattern})(?![0-9A-Za-z])", re.ASCII)
     for entry in candidate.entries:
-        if entry.kind != "file" or entry.path in declared or entry.parent in profile.release.splits:
+        image = entry.parent in profile.release.splits and entry.name.endswith(profile.release.images.extension)
+        if entry.kind != "file" or entry.path in declared or image:
             continue
         found = Collector(entry.shown)
         try:

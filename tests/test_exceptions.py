@@ -44,6 +44,8 @@ def test_an_excepted_finding_is_listed_and_does_not_shut_the_gate(faulty: Demo) 
     assert finding["excepted"] is True
     packaged = CliRunner().invoke(main, ["package", str(faulty.root), str(faulty.root.parent / "out")])
     assert packaged.exit_code == 0, packaged.output
+    verified = CliRunner().invoke(main, ["verify", str(faulty.root.parent / "out" / "vindr-pcxr-1.0.0")])
+    assert verified.exit_code == 0, verified.output  # by the exceptions in the evidence beside it
 
 
 @pytest.mark.parametrize(

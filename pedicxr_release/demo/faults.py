@@ -77,6 +77,10 @@ def _hidden_crosswalk(demo: Demo) -> Path:
     return _crosswalk(demo).rename(demo.root / "notes.csv")
 
 
+def _crosswalk_in_split(demo: Demo) -> Path:
+    return _crosswalk(demo).rename(demo.root / "train" / "index.csv")
+
+
 def _folder(demo: Demo) -> Path:
     path = demo.root / "raw"
     path.mkdir()
@@ -146,6 +150,7 @@ FAULTS: dict[str, Fault] = {
         Fault("stray-folder", "LAY102", "a folder that is no split", _folder),
         Fault("crosswalk", "LAY103", "image ids beside original UIDs, by its name", _crosswalk),
         Fault("crosswalk-renamed", "PHI112", "the same under a harmless name", _hidden_crosswalk),
+        Fault("crosswalk-among-images", "PHI112", "the same in the folder of a split", _crosswalk_in_split),
         Fault("symbolic-link", "LAY104", "an image that is a link", _link),
         Fault("named-pipe", "LAY104", "a named pipe in train", _pipe),
         Fault("empty-image", "LAY105", "an image of no bytes", image.bytes_fault(lambda _: b"")),
@@ -198,6 +203,7 @@ FAULTS: dict[str, Fault] = {
         Fault("uid-element", "PHI103", "a UID that the table of the standard does not name", image.element_fault("SOPClassUID", "1.2.840.10008.5.1.4.1.1.1")),
         Fault("uid-in-meta", "PHI103", "a UID of another origin in the file meta group", image.meta_fault(lambda m: setattr(m, "MediaStorageSOPInstanceUID", "1.2.826.0.1.12345.678"))),
         Fault("link-back", "PHI104", "the original UID, whose MD5 is the image id", image.link_back),
+        Fault("link-back-in-text", "PHI104", "the original UID in a free text", image.link_back_in_text),
         Fault("age-90", "PHI105", "an age of 90 years", image.element_fault("PatientAge", "090Y")),
         Fault("age-10", "PHI106", "an age of ten years", image.element_fault("PatientAge", "120M")),
         Fault("name-in-sex", "PHI107", "a name in the field for the sex", image.element_fault("PatientSex", "NGUYEN VAN AN")),

@@ -102,8 +102,8 @@ def private_fault(demo: Demo) -> Path:
     return _edit(demo, lambda data_set: data_set.private_block(0x0019, "VENDOR", create=True).add_new(1, "LO", "room 3"))
 
 
-def link_back(demo: Demo) -> Path:
-    """Name an image by the MD5 of a UID, and leave the UID in the file."""
+def _named_by_uid(demo: Demo) -> str:
+    """Name an image by the MD5 of a UID; return the UID."""
     uid = "1.2.826.0.1.3680043.10.424242.1"
     planned = demo.images[SPLIT][INDEX]
     before = demo.image_path(SPLIT, INDEX)
@@ -112,7 +112,19 @@ def link_back(demo: Demo) -> Path:
         file = demo.table_path(SPLIT, table)
         file.write_text(file.read_text(encoding="utf-8").replace(old, planned.image_id), encoding="utf-8")
     before.rename(demo.image_path(SPLIT, INDEX))
+    return uid
+
+
+def link_back(demo: Demo) -> Path:
+    """Leave the original UID, which the image is named by, in the file meta group."""
+    uid = _named_by_uid(demo)
     return meta_fault(lambda meta: setattr(meta, "MediaStorageSOPInstanceUID", uid))(demo)
+
+
+def link_back_in_text(demo: Demo) -> Path:
+    """Leave the original UID in a free text."""
+    uid = _named_by_uid(demo)
+    return element_fault("ImageComments", f"copied from {uid}, see there")(demo)
 
 
 # -- elements that a library would not write ------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from pedicxr_release.finding import Location
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DATE_VRS = frozenset({"DA", "TM", "DT"})
 BINARY_VRS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV", "OW", "SQ"})
+UID_IN_TEXT = re.compile(rb"(?<![0-9.])[0-2](?:\.[0-9]{1,40}){4,30}(?![0-9.])")
 SCANNED_BYTES = 64 << 10
 """How much of one value is searched for identity; it is refused whatever it says."""
 
@@ -82,13 +84,15 @@ def check_link_back(walked: Walk, image_id: str | None, stem: str, found: Collec
 
 
 def uids(walked: Walk) -> Iterator[tuple[Element, bytes]]:
-    """Every UID that stands in an element of VR UI, at any depth, without padding."""
+    """Every UID in an element at any depth, without padding: the values of VR UI, and what looks like one in any text."""
     for element in (*walked.meta, *walked.elements):
-        if element.vr == "UI" and 0 < element.length <= 4096:
-            for uid in walked.value(element, 4096).split(b"\\"):
-                stripped = uid.rstrip(b"\0 ")
-                if stripped:
-                    yield element, stripped
+        if not 0 < element.length <= SCANNED_BYTES or element.vr in BINARY_VRS:
+            continue
+        value = walked.value(element, SCANNED_BYTES)
+        if element.vr == "UI":
+            yield from ((element, uid) for part in value.split(b"\\") if (uid := part.rstrip(b"\0 ")))
+        else:
+            yield from ((element, uid) for uid in UID_IN_TEXT.findall(value))
 
 
 def _digests(uid: bytes) -> Iterator[tuple[str, str, str]]:
