@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-release
 
-.PHONY: help demo test lint lock clean fuzz twin
+.PHONY: help demo test lint lock clean fuzz twin bench
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -45,3 +45,8 @@ fuzz: $(VENV)/installed  ## fuzz examine for SECONDS (default 120); fails on a t
 twin: $(VENV)/installed  ## make the full-size twin (1.4 GB) and assert that Table 3 equals the paper's in every cell
 	rm -rf build/twin && mkdir -p build/twin
 	TWIN=build/twin $(BIN)/python -m pytest tests/e2e/test_twin.py
+
+bench: $(VENV)/installed  ## measure the gate against the machine's limit, the parts of examine, and large tables
+	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/examine_parts.py
+	$(BIN)/python benchmarks/tables.py

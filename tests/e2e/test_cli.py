@@ -223,7 +223,7 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
     assert run("demo", tmp_path / "d", "--images", "300", "--downscale", "3").exit_code == 0
     arguments = [*COMMAND, "package", str(tmp_path / "d"), str(tmp_path / "out")]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    partial = tmp_path / "out" / ".vindr-pcxr-1.0.0.partial" / "train"
+    partial = tmp_path / "out" / ".vindr-pcxr-1.0.0.partial" / "vindr-pcxr-1.0.0" / "train"
     while process.poll() is None and not (partial.is_dir() and any(partial.iterdir())):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
