@@ -55,7 +55,7 @@ def make(root: Path, images: int) -> None:
     for table in root.glob("annotations_*.csv"):
         lines = table.read_text().splitlines()
         cells = [line.split(",") for line in lines[1:]]
-        scaled = [[*row[:3], *(f"{float(c) * 16:.3f}" if c else "" for c in row[3:7]), row[7]] for row in cells]
+        scaled = [[*row[:3], *(f"{float(c) * 12:.3f}" if c else "" for c in row[3:7]), row[7]] for row in cells]
         table.write_text("\n".join([lines[0], *(",".join(row) for row in scaled)]) + "\n")
     del demo
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pedicxr_release import __version__
@@ -111,7 +110,7 @@ class Report:
     options: GateOptions
     tool_version: str = field(default=__version__)
 
-    @cached_property
+    @property
     def counts(self) -> Counter[Severity]:
         """Number of findings by severity, the excepted ones left out."""
         return Counter(judged.severity for judged in self.judged if not judged.excepted)

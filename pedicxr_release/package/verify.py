@@ -75,7 +75,6 @@ def verify_package(
         if rehearsal:
             trouble += rehearse(root, profile.release)
         report.judged = weigh([*findings, *trouble], report.evidence, exceptions)
-        report.__dict__.pop("counts", None)
         listed = _listed(root)
         return Verified(report, sum(digests.get(path) == digest for path, digest in listed.items()), len(listed))
 
