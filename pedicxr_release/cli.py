@@ -691,7 +691,8 @@ def _counter(total: int, *, quiet: bool) -> Iterator[Any]:
 
 def _list_faults(context: click.Context) -> None:
     from pedicxr_release.demo.faults import FAULTS
+    from pedicxr_release.finding import catalogue
 
     for fault in FAULTS.values():
-        click.echo(f"{fault.name:32} {fault.code}  {fault.what}")
+        click.echo(f"{fault.name:26} {fault.code}  {catalogue()[fault.code].severity.value:7}  {fault.what}")
     context.exit()
