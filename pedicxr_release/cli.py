@@ -669,7 +669,10 @@ def demo(
             with _counter(images, quiet=quiet) as told:
                 made = write_demo(out, loaded, images, seed, downscale=downscale, tiled=full, progress=told)
             for name in faults:
-                plant(name, made)
+                try:
+                    plant(name, made)
+                except (IndexError, StopIteration):
+                    raise Refusal(f"the fault {name} needs a candidate of more images than {images}") from None
         except FileExistsError:
             raise
         except OSError as error:

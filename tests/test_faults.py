@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 from pedicxr_release.candidate import list_candidate
+from pedicxr_release.cli import main
 from pedicxr_release.demo.faults import FAULTS, Fault, plant
 from pedicxr_release.demo.table_faults import PATTERN_FAULTS
+from pedicxr_release.demo.write import Demo, write_demo
 from pedicxr_release.finding import Severity, catalogue
 from pedicxr_release.validation import GateOptions, validate
 
 if TYPE_CHECKING:
-    from pedicxr_release.demo.write import Demo
+    from pathlib import Path
+
     from pedicxr_release.profile import Profile
 
 OPTIONS = GateOptions(workers=1)
@@ -39,3 +45,18 @@ def test_a_fault_is_found_on_its_file(fault: Fault, demo: Demo, profile: Profile
     shuts = catalogue()[fault.code].severity is Severity.error
     assert report.verdict == ("fail" if shuts else "pass")
     assert all(judged.finding.message for judged in report.judged)
+
+
+@pytest.mark.parametrize("count", [8, 12])
+def test_every_fault_can_be_planted_into_a_few_images(count: int, profile: Profile, tmp_path: Path) -> None:
+    clean = write_demo(tmp_path / "clean", profile, count, 1, downscale=12)
+    for fault in SINGLE:
+        root = tmp_path / fault.name / "candidate"
+        shutil.copytree(clean.root, root)
+        assert plant(fault.name, Demo(root, profile, copy.deepcopy(clean.images)))
+
+
+def test_too_few_images_for_a_fault_is_a_clear_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["demo", str(tmp_path / "c"), "--images", "2", "--fault", "box-outside"])
+    assert result.exit_code == 2
+    assert "more images than 2" in result.stderr

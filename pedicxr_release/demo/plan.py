@@ -123,6 +123,9 @@ def _deal_labels(images: list[PlannedImage], split: str, profile: Profile, rng: 
     counts = {name: round(share * len(images)) for name, share in shares.items()}
     diseases = [label for label in labels.global_ if label.name != labels.no_finding]
     positives = [label.name for label in diseases for _ in range(counts[label.name])]
+    if len(images) > 1:  # however few the images: one with a finding, and one without
+        counts[labels.no_finding] = min(max(1, counts[labels.no_finding]), len(images) - 1)
+        positives = positives or [max(diseases, key=lambda label: shares[label.name]).name]
     abnormal_count = min(len(images) - min(counts[labels.no_finding], len(images)), len(positives))
     order = rng.permutation(len(images))
     abnormal = [images[index] for index in order[:abnormal_count]]
@@ -130,6 +133,8 @@ def _deal_labels(images: list[PlannedImage], split: str, profile: Profile, rng: 
         images[index].global_ = [labels.no_finding]
     _deal_global(abnormal, positives, rng)
     _deal_local(abnormal, labels.local, counts, rng)
+    if abnormal and not any(image.local for image in abnormal):
+        abnormal[0].local.append(max(labels.local, key=lambda label: shares[label.name]).name)
 
 
 def _deal_global(abnormal: list[PlannedImage], positives: list[str], rng: np.random.Generator) -> None:
