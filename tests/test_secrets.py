@@ -166,6 +166,21 @@ def planted(tmp_path_factory: pytest.TempPathFactory, profile: Profile) -> tuple
 COMMANDS = [
     pytest.param(["validate", "{root}", "-v", "--format", "json={out}/report.json", "--format", "text"], id="validate"),
     pytest.param(["validate", "{root}", "--format", "json", "--with-evidence", "--workers", "1"], id="validate-json"),
+    pytest.param(
+        [
+            "validate",
+            "{root}",
+            "--save-evidence",
+            "{out}/e.jsonl",
+            "--record-exceptions",
+            "{out}/x.yaml",
+            "--data-docs",
+            "{out}/d",
+        ],
+        id="validate-files",
+    ),
+    pytest.param(["verify", "{root}", "-v"], id="verify"),
+    pytest.param(["stats", "{root}", "--by", "reader", "--figures", "{out}/figures"], id="stats-figures"),
     pytest.param(["stats", "{root}"], id="stats"),
     pytest.param(["stats", "{root}", "--format", "json"], id="stats-json"),
     pytest.param(["package", "{root}", "{out}/package", "-v"], id="package"),
