@@ -31,6 +31,9 @@ from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_
 from pedicxr_release.finding import Severity, catalogue, fast_yaml_loader
 from pedicxr_release.resources import data_folder
 
+CROISSANT_FILE, SUBJECT_FILE = "croissant.json", "subject-info.csv"
+"""What packaging makes when the profile asks for it."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -366,6 +369,12 @@ class Release(_Part):
     def figure_split(self) -> str:
         """The split that Figures 3 and 4 show."""
         return self.figures.split or next(iter(self.splits))
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Files that may stand at the root beside the tables: the optional ones, and those that packaging makes."""
+        made = [(CROISSANT_FILE, self.croissant), (SUBJECT_FILE, self.subject_info)]
+        return (*self.optional_files, *(name for name, wanted in made if wanted))
 
     @property
     def folder_name(self) -> str:

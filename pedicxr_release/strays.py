@@ -1,4 +1,4 @@
-"""Files that nobody declared, and whether they hold the crosswalk from image ids to the hospital's identifiers."""
+"""Files that are neither image nor table, and whether they hold the crosswalk from image ids to the hospital's identifiers."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ if TYPE_CHECKING:
     from pedicxr_release.profile import Profile
 
 SCANNED_BYTES = 1 << 20
-"""How much of a stray file is read; it is refused whatever it says."""
+"""How much of an undeclared file is read; it is refused whatever it says. A document is read whole."""
 
 
 def scan_strays(candidate: Candidate, profile: Profile) -> Iterator[Finding]:
-    """Report each undeclared file, wherever it lies, in which an image id stands beside text that looks like identity."""
-    declared = {*profile.table_files(), *profile.release.optional_files}
+    """Report each file, undeclared or a document, in which an image id stands beside text that looks like identity."""
+    tables, documents = profile.table_files(), profile.release.documents
     text = IdentityText(profile.identity)
     image_id = re.compile(rf"(?<![0-9A-Za-z])(?:{profile.release.images.id_pattern})(?![0-9A-Za-z])", re.ASCII)
     for entry in candidate.entries:
         image = entry.parent in profile.release.splits and entry.name.endswith(profile.release.images.extension)
-        if entry.kind != "file" or entry.path in declared or image:
+        if entry.kind != "file" or entry.path in tables or image:
             continue
         found = Collector(entry.shown)
         try:
             with (candidate.root / entry.path).open("rb") as file:
-                content = file.read(SCANNED_BYTES)
+                content = file.read() if entry.path in documents else file.read(SCANNED_BYTES)
         except OSError as error:
             found.add("LAY113", reason=reason(error))
         else:
+            if content[128:132] == b"DICM":
+                continue  # an image under another name: examined as one where it lies in a split
             _scan(content.decode("utf-8", "replace"), image_id, text, found)
         yield from found.findings
 

@@ -47,6 +47,12 @@ def test_a_fault_is_found_on_its_file(fault: Fault, demo: Demo, profile: Profile
     assert all(judged.finding.message for judged in report.judged)
 
 
+def test_an_image_under_another_name_is_no_crosswalk(demo: Demo, profile: Profile) -> None:
+    """Its bytes hold its image id, and pixels that may read as anything."""
+    plant("raw-name", demo)
+    assert "PHI112" not in {judged.finding.code for judged in validate(demo.root, profile, OPTIONS).judged}
+
+
 @pytest.mark.parametrize("count", [8, 12])
 def test_every_fault_can_be_planted_into_a_few_images(count: int, profile: Profile, tmp_path: Path) -> None:
     clean = write_demo(tmp_path / "clean", profile, count, 1, downscale=12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import datetime as dt
 import hashlib
 import json
 import os
@@ -19,8 +20,10 @@ import pydicom
 import pytest
 from click.testing import CliRunner, Result
 from pedicxr_release.cli import main
+from pedicxr_release.exceptions import RecordedException
 from pedicxr_release.package.archive import archive_name
 from pedicxr_release.package.write import PackageError, write_package
+from pedicxr_release.profile import profile_folder
 from pedicxr_release.validation import GateOptions
 
 if TYPE_CHECKING:
@@ -217,6 +220,44 @@ def test_reflink_makes_the_package_or_says_why_not(demo: Demo, tmp_path: Path) -
         assert not (tmp_path / "out").exists()
 
 
+def killed(demo: Demo, profile: Profile, out: Path, options: GateOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what a run leaves that is killed when every image is staged."""
+    from pedicxr_release.package import write
+
+    monkeypatch.setattr(write, "_finish", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
+    monkeypatch.setattr(write.shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(SystemExit):
+        write_package(demo.root, out, profile, options)
+    monkeypatch.undo()
+
+
+def test_going_on_in_another_mode_leaves_the_sources_as_they_are(
+    demo: Demo, profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_mode) for p in demo.root.rglob("*") if p.is_file()}
+    killed(demo, profile, tmp_path / "out", GateOptions(workers=1, mode="hardlink"), monkeypatch)
+    made = write_package(demo.root, tmp_path / "out", profile, GateOptions(workers=1, mode="copy"))
+    assert made.folder is not None
+    assert before == {p: (p.stat().st_mtime_ns, p.stat().st_mode) for p in before}
+    assert not [p for p in before if (made.folder / p.relative_to(demo.root)).samefile(p)]
+
+
+def test_an_exception_does_not_get_a_file_into_the_package_that_is_no_image(
+    demo: Demo, profile: Profile, tmp_path: Path
+) -> None:
+    path = demo.image_path("train", 0)
+    path.with_name("image.dcm").write_bytes(path.read_bytes())
+    own = profile.model_copy(update={"release": profile.release.model_copy(update={"never_except": ("LAY103",)})})
+    today = dt.date(2026, 1, 31)
+    excepted = [
+        RecordedException(check=code, everywhere=True, reason="a test", who="A. B.", date=today)
+        for code in ("LAY107", "PHI103", "SPL103")
+    ]
+    with pytest.raises(PackageError, match="cannot be packaged"):
+        write_package(demo.root, tmp_path / "out", own, GateOptions(workers=1), exceptions=excepted)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("what", ["changed", "vanished", "replaced"])
 def test_an_image_that_changes_under_us_stops_the_release(
     demo: Demo, profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
@@ -255,15 +296,9 @@ def test_a_second_run_waits_its_turn(demo: Demo, tmp_path: Path) -> None:
 def test_what_is_already_right_is_not_copied_again(
     demo: Demo, profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pedicxr_release.package import write
-
     out = tmp_path / "out"
     staged = out / f".{NAME}.partial" / NAME / "train"
-    monkeypatch.setattr(write, "_finish", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
-    monkeypatch.setattr(write.shutil, "rmtree", lambda *_, **__: None)  # as if it were killed
-    with pytest.raises(SystemExit):
-        write_package(demo.root, out, profile, GateOptions(workers=1))
-    monkeypatch.undo()
+    killed(demo, profile, out, GateOptions(workers=1), monkeypatch)
     victim, *rest = sorted(staged.iterdir())
     victim.write_bytes(bytes(victim.stat().st_size))
     inodes = {path.name: path.stat().st_ino for path in rest}
@@ -347,7 +382,13 @@ def test_subject_info_when_the_profile_asks(clean_demo: Demo, profile: Profile, 
     assert len(rows) == 30
     for image in clean_demo.images["train"]:
         assert (rows[image.image_id]["age"], rows[image.image_id]["gender"]) == (image.age or "", image.sex or "")
-    assert verify(folder)[0].exit_code == 0
+    with_subjects = tmp_path / "own"
+    shutil.copytree(profile_folder("pedicxr"), with_subjects)
+    text = (with_subjects / "release.yaml").read_text()
+    (with_subjects / "release.yaml").write_text(text.replace("subject_info: false", "subject_info: true"))
+    assert verify(folder, "--profile", str(with_subjects))[0].exit_code == 0
+    refused = verify(folder)[1]["findings"]
+    assert ("LAY101", "subject-info.csv") in {(f["code"], f["path"]) for f in refused}  # nobody asked for it
 
 
 def test_environment_of_tests_has_no_epoch() -> None:

@@ -77,6 +77,14 @@ def _hidden_crosswalk(demo: Demo) -> Path:
     return _crosswalk(demo).rename(demo.root / "notes.csv")
 
 
+def _crosswalk_in_document(demo: Demo) -> Path:
+    return _crosswalk(demo).rename(demo.root / "README.md")
+
+
+def _undeclared_subjects(demo: Demo) -> Path:
+    return _crosswalk(demo).rename(demo.root / "subject-info.csv")
+
+
 def _crosswalk_in_split(demo: Demo) -> Path:
     return _crosswalk(demo).rename(demo.root / "train" / "index.csv")
 
@@ -151,6 +159,8 @@ FAULTS: dict[str, Fault] = {
         Fault("crosswalk", "LAY103", "image ids beside original UIDs, by its name", _crosswalk),
         Fault("crosswalk-renamed", "PHI112", "the same under a harmless name", _hidden_crosswalk),
         Fault("crosswalk-among-images", "PHI112", "the same in the folder of a split", _crosswalk_in_split),
+        Fault("crosswalk-in-readme", "PHI112", "the same in the README", _crosswalk_in_document),
+        Fault("subjects-undeclared", "LAY101", "a subject-info.csv that nobody asked for", _undeclared_subjects),
         Fault("symbolic-link", "LAY104", "an image that is a link", _link),
         Fault("named-pipe", "LAY104", "a named pipe in train", _pipe),
         Fault("empty-image", "LAY105", "an image of no bytes", image.bytes_fault(lambda _: b"")),

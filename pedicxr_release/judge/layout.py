@@ -84,7 +84,7 @@ def _judge_entry(entry: Entry, profile: Profile, found: Collector) -> None:
         if not named_as_image or not _image_id(entry, profile):
             code = "LAY107" if named_as_image or entry.name.lower().endswith((".dcm", ".dicom")) else "LAY101"
             found.add(code, kind=kind_of(entry.name))
-    elif entry.path not in {*profile.table_files(), *profile.release.optional_files}:
+    elif entry.path not in {*profile.table_files(), *profile.release.documents}:
         code = "LAY103" if CROSSWALK.fullmatch(entry.name) else "LAY101"
         found.add(code, kind=kind_of(entry.name))
     if entry.kind == "file":

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pedicxr_release.profile import Column, Profile
     from pedicxr_release.validation import Report
 
-CROISSANT_FILE, SUBJECT_FILE = "croissant.json", "subject-info.csv"
 TYPES = {"string": "sc:Text", "number": "sc:Float", "integer": "sc:Float"}
 """An integer that may be absent is read as a float by Croissant's readers."""
 

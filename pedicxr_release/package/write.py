@@ -21,8 +21,9 @@ from pedicxr_release.package.archive import archive_name, source_date_epoch, wri
 from pedicxr_release.package.checksums import SUMS_FILE, sums_text
 from pedicxr_release.package.keep import write_evidence
 from pedicxr_release.package.lock import locked
-from pedicxr_release.package.metadata import CROISSANT_FILE, SUBJECT_FILE, croissant_text, subject_info_text
+from pedicxr_release.package.metadata import croissant_text, subject_info_text
 from pedicxr_release.package.readme import readme_text
+from pedicxr_release.profile import CROISSANT_FILE, SUBJECT_FILE
 from pedicxr_release.validation import GateOptions, Report, validate
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from pedicxr_release.candidate import Candidate
     from pedicxr_release.engine import Progress
+    from pedicxr_release.examine.image import Mode
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.profile import Profile
 
@@ -116,11 +118,12 @@ def write_package(
     try:
         with locked(out / f".{name}.lock"):
             try:
-                _prepare_staging(staging, root, profile)
                 options = replace(options or GateOptions(), pixels=True, hash=True, store=str(staging / name))
+                _prepare_staging(staging, root, profile, options.mode)
                 report = validate(root, profile, options, exceptions=exceptions, progress=progress, started=started)
                 if report.verdict == "fail":
                     return Package(report)
+                _check_packageable(report)
                 return _finish(root, staging / name, target, zipped if archive else None, report, exceptions)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -143,9 +146,12 @@ def _make_folders(out: Path) -> list[Path]:
     return missing
 
 
-def _prepare_staging(staging: Path, root: Path, profile: Profile) -> None:
-    """Start a staging folder, or go on with the one that a killed run of the same release left."""
-    journal = {"dataset": str(root.resolve()), "profile": profile.digest, "tool": __version__}
+def _prepare_staging(staging: Path, root: Path, profile: Profile, mode: Mode) -> None:
+    """Start a staging folder, or go on with the one that a killed run of the same release left.
+
+    The mode counts: a staged file may be another name of a source file, which a copying run would give permissions and times.
+    """
+    journal = {"dataset": str(root.resolve()), "profile": profile.digest, "tool": __version__, "mode": mode}
     content = staging / profile.release.folder_name
     try:
         same = json.loads((staging / JOURNAL).read_text(encoding="utf-8")) == journal
@@ -156,6 +162,13 @@ def _prepare_staging(staging: Path, root: Path, profile: Profile) -> None:
     for split in profile.release.splits:
         (content / split).mkdir(parents=True, exist_ok=True)
     (staging / JOURNAL).write_text(json.dumps(journal), encoding="utf-8")
+
+
+def _check_packageable(report: Report) -> None:
+    """Stop if an exception let something pass that has no place in a package: a file that is no image, or was not read."""
+    for record in report.evidence.records:
+        if not record.image_id or not record.sha256:
+            raise PackageError(f"{record.path} cannot be packaged, though an exception lets it pass: remove or mend it")
 
 
 def _finish(
