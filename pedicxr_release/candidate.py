@@ -80,23 +80,17 @@ class Candidate:
 
     def images(self, profile: Profile) -> list[ImageFile]:
         """The regular files directly in a split's folder: each is examined as an image, whatever its name."""
-        extension = profile.release.images.extension
         return [
             ImageFile(
                 entry.shown,
                 str(self.root / entry.path),
                 entry.parent,
-                _image_id(entry.name, extension, profile),
+                profile.image_id_of(entry.name),
                 entry.size,
             )
             for entry in self.entries
             if entry.kind == "file" and entry.parent in profile.release.splits
         ]
-
-
-def _image_id(name: str, extension: str, profile: Profile) -> str | None:
-    stem = name.removesuffix(extension)
-    return stem if stem != name and profile.image_id_regex.match(stem) else None
 
 
 def list_candidate(root: Path, profile: Profile) -> Candidate:
@@ -138,7 +132,7 @@ def _below(
         return
     for position, child in enumerate(children, start=1):
         path = parent + child.name
-        known = path in declared or _image_id(child.name, profile.release.images.extension, profile) is not None
+        known = path in declared or profile.image_id_of(child.name) is not None
         shown = parent_shown + (child.name if known else shown_name(child.name, position))
         status = child.stat(follow_symlinks=False)
         kind = _kind(status.st_mode)

@@ -67,10 +67,6 @@ class Evidence:
         """The tables of a kind (``boxes`` or ``labels``), all or those of one split."""
         return [t for t in self.tables if t.profile.kind == kind and split in (None, t.split)]
 
-    def image_ids(self, split: str) -> pd.Index:
-        """Ids of the images in a split's folder."""
-        return pd.Index([r.image_id for r in self.records if r.split == split and r.image_id], dtype=object)
-
     def frames(self) -> dict[FrameName, pd.DataFrame]:
         """The frames that expectations are about: images, rows of the boxes tables, rows of the label tables, all splits."""
         images = self.images.drop(columns=["path", "pixel_digest"]).reset_index()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -133,14 +133,13 @@ class ExpectationRunner:
         self._suites = suites
         self._data_docs = data_docs
         self._pool: ProcessPoolExecutor | None = None
-        self._started: Future[None] | None = None
 
     def start(self, largest: int) -> None:
         """Start the worker and have it import Great Expectations, if any suite applies to so many rows."""
         if any(suite.meta.minimum_rows <= largest for suite in self._suites):
             context = multiprocessing.get_context("forkserver")
             self._pool = ProcessPoolExecutor(1, context)
-            self._started = self._pool.submit(_prepare)
+            self._pool.submit(_prepare)
 
     def run(self, frames: Mapping[FrameName, pd.DataFrame]) -> list[Outcome]:
         """Evaluate every suite that applies.

@@ -175,6 +175,10 @@ def fast_yaml_loader() -> type[yaml.SafeLoader]:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+TABLE_LIMIT = 2_000_000
+"""Findings kept about one table; a table may have a bad cell in each of a million rows."""
+
+
 class Collector:
     """Gathers the findings about one file, and keeps their number bounded.
 

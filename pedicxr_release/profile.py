@@ -200,12 +200,19 @@ class Labels(_Part):
             raise ValueError(f"no_finding names no global label: {self.no_finding}")
         return self
 
+    @property
+    def local_class_ids(self) -> dict[str, int]:
+        """The class id of each local label, by its name."""
+        return {label.name: self.class_id(label) for label in self.local}
+
     def class_id(self, label: Label) -> int:
         """The class id that stands for a label in the boxes table."""
         return label.number - 1 + self.class_ids.first
 
 
 ColumnRole = Literal["image_id", "reader", "class_name", "class_id", "x_min", "y_min", "x_max", "y_max", "other"]
+CORNERS: tuple[ColumnRole, ...] = ("x_min", "y_min", "x_max", "y_max")
+"""The roles that make a box: its upper left and its lower right corner."""
 
 
 class Column(_Part):
@@ -245,7 +252,7 @@ class TableProfile(_Part):
     def _has_the_columns_its_kind_needs(self) -> Self:
         needed = {"image_id", "reader"}
         if self.kind == "boxes":
-            needed |= {"class_name", "x_min", "y_min", "x_max", "y_max"}
+            needed |= {"class_name", *CORNERS}
         roles = [column.role for column in self.columns if column.role != "other"]
         missing = sorted(needed - set(roles))
         if missing:
@@ -423,6 +430,15 @@ class Profile(_Part):
     def reader_regex(self) -> re.Pattern[str]:
         """Matches a whole reader's pseudonym."""
         return re.compile(rf"(?:{self.release.reader_pattern})\Z", re.ASCII)
+
+    def known_id(self, text: object) -> str | None:
+        """The text if it has the form of an image id, so that it may be repeated; None for anything else."""
+        return str(text) if self.image_id_regex.match(str(text)) else None
+
+    def image_id_of(self, file_name: str) -> str | None:
+        """The image id that a file is named by: an id and the profile's extension; None if it is not."""
+        stem = file_name.removesuffix(self.release.images.extension)
+        return self.known_id(stem) if stem != file_name else None
 
     def table_files(self) -> dict[str, tuple[str, str]]:
         """File name of every table, with its split and the name of its table profile."""

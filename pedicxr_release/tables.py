@@ -21,7 +21,7 @@ from rapidfuzz import fuzz, process
 
 from pedicxr_release.examine.image import reason
 from pedicxr_release.examine.part10 import resembles
-from pedicxr_release.finding import Collector, Location
+from pedicxr_release.finding import TABLE_LIMIT, Collector, Location
 from pedicxr_release.identity import IdentityText
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def read_table(root: Path, file: str, profile: Profile) -> Table:
     """
     split, name = profile.table_files()[file]
     declared = profile.tables[name]
-    found = Collector(file, limit=2_000_000)
+    found = Collector(file, limit=TABLE_LIMIT)
     table = Table(file, split, declared, _empty_frame(declared))
     try:
         table.size = (root / file).stat().st_size
@@ -375,7 +375,7 @@ def _column_checks(column: Column | None, profile: Profile) -> list[pa.Check]:
     if column is None:  # a label
         return [_check("LAB102", _unique(lambda cell: cell in ("0", "1"))), _formula()]
     if column.role == "image_id":
-        return [_check("LAB101", _unique(lambda cell: bool(profile.image_id_regex.match(cell)))), _formula()]
+        return [_check("LAB101", _unique(lambda cell: profile.known_id(cell) is not None)), _formula()]
     if column.role == "reader":
         return [_check("PHI111", _unique(lambda cell: bool(profile.reader_regex.match(cell)))), _formula()]
     if column.role == "class_name":
@@ -428,7 +428,6 @@ def _check_cells(frame: pd.DataFrame, table: Table, profile: Profile, found: Col
     except SchemaErrors as errors:
         cases = errors.failure_cases
         lines, image_ids = frame["line"].to_numpy(), frame["image_id"].to_numpy()
-        known = [bool(profile.image_id_regex.match(str(image_id))) for image_id in image_ids]
         for (code, key), group in cases.groupby(["check", "column"], sort=False):
             rows = group["index"].to_numpy(dtype=np.int64)
             suspicious[str(key)] = suspicious.get(str(key), pd.Index([])).union(pd.Index(rows))
@@ -436,7 +435,7 @@ def _check_cells(frame: pd.DataFrame, table: Table, profile: Profile, found: Col
             hints = _nearest(frame[str(key)].to_numpy(), rows, profile) if code == "BOX110" else {}
             for row in rows:
                 facts = {"hint": hints[row]} if code == "BOX110" else {}
-                image_id = str(image_ids[row]) if known[row] else None
+                image_id = profile.known_id(image_ids[row])
                 found.add(str(code), Location(row=int(lines[row]), column=column), image_id, **facts)
     _search_identity(frame, suspicious, names, profile, found)
     return _typed(frame, table.profile, profile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pedicxr_release import __version__
@@ -24,6 +25,7 @@ from pedicxr_release.judge.layout import judge_layout
 from pedicxr_release.judge.patterns import judge_patterns
 from pedicxr_release.judge.splits import judge_splits
 from pedicxr_release.judge.statistics import judge_statistics
+from pedicxr_release.stats.table3 import Table3, compute_table3
 from pedicxr_release.strays import scan_strays
 from pedicxr_release.tables import read_table
 
@@ -125,6 +127,11 @@ class Report:
         """``pass`` if no finding reaches the severity that shuts the gate."""
         shut = any(j.severity.rank >= self.options.fail_on.rank for j in self.judged if not j.excepted)
         return "fail" if shut else "pass"
+
+    @cached_property
+    def table3(self) -> Table3:
+        """Table 3, computed from the evidence."""
+        return compute_table3(self.evidence)
 
     @property
     def profile(self) -> Profile:

@@ -394,3 +394,9 @@ def test_subject_info_when_the_profile_asks(clean_demo: Demo, profile: Profile, 
 def test_environment_of_tests_has_no_epoch() -> None:
     assert "SOURCE_DATE_EPOCH" not in os.environ
     assert sys.version_info >= (3, 11)
+
+
+def test_sums_that_list_nothing_leave_every_file_unlisted(package: Path) -> None:
+    edit_sums(package, lambda _: "")
+    codes = [finding["code"] for finding in verify(package)[1]["findings"] if finding["code"].startswith("PKG")]
+    assert codes == ["PKG103"] * (30 + 4 + 3)

@@ -187,7 +187,7 @@ def _write_tables(demo: Demo, split: str, rng: np.random.Generator) -> None:
 
 
 def _box_rows(image: PlannedImage, profile: Profile, placeholder: str, rng: np.random.Generator) -> list[dict[str, str]]:
-    ids = {label.name: profile.labels.class_id(label) for label in profile.labels.local}
+    ids = profile.labels.local_class_ids
     common = {"image_id": image.image_id, "reader": image.reader, "other": ""}
     if not image.local:
         number = profile.labels.class_ids.placeholder[0] if profile.labels.class_ids.placeholder else None

@@ -75,10 +75,9 @@ def inspect_file(path: Path, profile: Profile, *, reveal: bool = False) -> Inspe
         When it cannot be read.
     """
     content = path.read_bytes()
-    stem = path.name.removesuffix(profile.release.images.extension)
-    image_id = stem if profile.image_id_regex.match(stem) else None
     split = next(iter(profile.release.splits))
-    record = Examiner(profile, ExamineOptions())(ImageFile(path.name, str(path), split, image_id, len(content)))
+    image = ImageFile(path.name, str(path), split, profile.image_id_of(path.name), len(content))
+    record = Examiner(profile, ExamineOptions())(image)
     walked = walk(memoryview(content), Collector(path.name))
     if walked is None:
         return Inspection(record, [], None)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pedicxr_release.finding import Collector, Location
+from pedicxr_release.finding import TABLE_LIMIT, Collector, Location
 from pedicxr_release.judge.rows import report_rows
+from pedicxr_release.profile import CORNERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pedicxr_release.profile import Profile
     from pedicxr_release.tables import Table
 
-CORNERS = ("x_min", "y_min", "x_max", "y_max")
 SMALLEST_SIDE, LARGEST_SHARE, ALIKE = 2.0, 0.98, 0.95
 
 
@@ -29,7 +29,7 @@ def judge_boxes(evidence: Evidence) -> Iterator[Finding]:
     for table in evidence.of_kind("boxes"):
         if table.frame.empty:
             continue
-        found = Collector(table.file, limit=2_000_000)
+        found = Collector(table.file, limit=TABLE_LIMIT)
         _judge_table(table, evidence, found)
         yield from found.findings
 
@@ -37,17 +37,16 @@ def judge_boxes(evidence: Evidence) -> Iterator[Finding]:
 def _judge_table(table: Table, evidence: Evidence, found: Collector) -> None:
     profile, frame = evidence.profile, table.frame
     placeholder = frame["class_name"].isin([table.profile.placeholder])
-    corners = frame[list(CORNERS)]
-    report_rows(found, "BOX113", frame[placeholder & corners.notna().any(axis=1)], profile)
+    report_rows(found, "BOX113", frame[placeholder & frame[list(CORNERS)].notna().any(axis=1)], profile)
     boxes = frame[~placeholder]
     refused = {(finding.location.row, finding.location.column) for finding in table.findings}
     for corner in CORNERS:
-        column = table.profile.by_role(corner).name  # type: ignore[arg-type]
+        column = table.profile.by_role(corner).name
         if column not in table.absent:
             rows = boxes[boxes[corner].isna()]
             unsaid = np.array([(line, column) not in refused for line in rows["line"]], dtype=bool)
             report_rows(found, "BOX101", rows[unsaid], profile, column)
-    whole = boxes[corners[~placeholder].notna().all(axis=1) & ~corners[~placeholder].isin([np.inf, -np.inf]).any(axis=1)]
+    whole = boxes[np.isfinite(boxes[list(CORNERS)].to_numpy(dtype=float)).all(axis=1)]
     _judge_geometry(whole, table, evidence, found)
     _judge_repeats(whole, profile, found)
     _judge_class_ids(frame, placeholder, table, profile, found)
@@ -58,26 +57,16 @@ def _judge_table(table: Table, evidence: Evidence, found: Collector) -> None:
 def _judge_geometry(boxes: pd.DataFrame, table: Table, evidence: Evidence, found: Collector) -> None:
     profile, images = evidence.profile, evidence.images
     columns, rows = (boxes["image_id"].map(images[side]).astype(float) for side in ("columns", "rows"))
-    for corner, bound, side in (
-        ("x_min", columns, "columns"),
-        ("x_max", columns, "columns"),
-        ("y_min", rows, "rows"),
-        ("y_max", rows, "rows"),
-    ):
-        column = table.profile.by_role(corner).name  # type: ignore[arg-type]
+    for corner in CORNERS:
+        column = table.profile.by_role(corner).name
+        bound, side = (columns, "columns") if corner.startswith("x") else (rows, "rows")
         report_rows(found, "BOX104", boxes[boxes[corner] < 0], profile, column, side=side, where="below 0")
-        report_rows(
-            found,
-            "BOX104",
-            boxes[boxes[corner] > bound],
-            profile,
-            column,
-            side=side,
-            where=f"beyond the image's {side}",
-        )
-    for low, high in (("x_min", "x_max"), ("y_min", "y_max")):
-        names = f"{table.profile.by_role(low).name} and {table.profile.by_role(high).name}"  # type: ignore[arg-type]
-        report_rows(found, "BOX105", boxes[boxes[low] >= boxes[high]], profile, names.partition(" ")[0], columns=names)
+        beyond = f"beyond the image's {side}"
+        report_rows(found, "BOX104", boxes[boxes[corner] > bound], profile, column, side=side, where=beyond)
+    for low, high in (CORNERS[0::2], CORNERS[1::2]):
+        first, second = (table.profile.by_role(role).name for role in (low, high))
+        unordered = boxes[boxes[low] >= boxes[high]]
+        report_rows(found, "BOX105", unordered, profile, first, columns=f"{first} and {second}")
     width, height = boxes["x_max"] - boxes["x_min"], boxes["y_max"] - boxes["y_min"]
     ordered = (width > 0) & (height > 0)
     report_rows(found, "BOX106", boxes[ordered & ((width < SMALLEST_SIDE) | (height < SMALLEST_SIDE))], profile)
@@ -94,11 +83,10 @@ def _judge_repeats(boxes: pd.DataFrame, profile: Profile, found: Collector) -> N
     several = unique[unique.duplicated(key, keep=False)]
     for _, group in several.groupby(key, observed=True, sort=False):
         corners, lines = group[list(CORNERS)].to_numpy(), group["line"].to_numpy()
-        image_id = str(group["image_id"].iloc[0])
+        image_id = profile.known_id(group["image_id"].iloc[0])
         for first, second in combinations(range(min(len(group), 200)), 2):
             if _overlap(corners[first], corners[second]) > ALIKE:
-                known = image_id if profile.image_id_regex.match(image_id) else None
-                found.add("BOX109", Location(row=int(lines[second])), known, line=int(lines[first]))
+                found.add("BOX109", Location(row=int(lines[second])), image_id, line=int(lines[first]))
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:
@@ -114,8 +102,7 @@ def _judge_class_ids(frame: pd.DataFrame, placeholder: pd.Series, table: Table, 
     if not table.profile.has_role("class_id") or table.profile.by_role("class_id").name in table.absent:
         return
     column = table.profile.by_role("class_id").name
-    ids = {label.name: profile.labels.class_id(label) for label in profile.labels.local}
-    expected = frame["class_name"].map(ids).astype(float)
+    expected = frame["class_name"].map(profile.labels.local_class_ids).astype(float)
     report_rows(found, "BOX111", frame[~placeholder & expected.notna() & (frame["class_id"] != expected)], profile, column)
     allowed = profile.labels.class_ids.placeholder
     numbers = [number for number in allowed if number is not None]

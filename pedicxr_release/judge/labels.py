@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pedicxr_release.finding import Collector, Finding, Location
+from pedicxr_release.finding import TABLE_LIMIT, Collector, Finding, Location
 from pedicxr_release.judge.rows import report_rows
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def judge_labels(evidence: Evidence) -> Iterator[Finding]:
     for table in evidence.of_kind("labels"):
         if table.frame.empty:
             continue
-        found = Collector(table.file, limit=2_000_000)
+        found = Collector(table.file, limit=TABLE_LIMIT)
         _judge_rules(table, evidence.profile, found)
         _judge_against_boxes(table, evidence, found)
         yield from found.findings
@@ -79,8 +79,8 @@ def _judge_readers(table: Table, in_boxes: pd.DataFrame, evidence: Evidence, fou
     most = counts[counts > allowed].groupby(level=0).max()
     crowded = frame[frame["image_id"].isin(most.index) & ~frame.duplicated("image_id")]
     for line, image_id in zip(crowded["line"], crowded["image_id"], strict=True):
-        known = str(image_id) if profile.image_id_regex.match(str(image_id)) else None
-        found.add("LAB113", Location(row=int(line), column=column), known, count=int(most[image_id]), allowed=allowed)
+        place, known = Location(row=int(line), column=column), profile.known_id(image_id)
+        found.add("LAB113", place, known, count=int(most[image_id]), allowed=allowed)
 
 
 def _judge_images(split: str, evidence: Evidence) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def _judge_images(split: str, evidence: Evidence) -> Iterator[Finding]:
                 for image_id, path in records.items():
                     if image_id not in listed:
                         yield Finding(lacking, path, facts={"table": table.file}, image_id=image_id)
-            found = Collector(table.file, limit=2_000_000)
+            found = Collector(table.file, limit=TABLE_LIMIT)
             absent = table.frame[~table.frame["image_id"].isin(list(records))]
             first = absent[~absent.duplicated("image_id")] if kind == "boxes" else absent
             report_rows(found, stray, first, profile, table.profile.by_role("image_id").name)

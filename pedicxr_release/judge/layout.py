@@ -45,7 +45,8 @@ def judge_layout(evidence: Evidence) -> Iterator[Finding]:
     """Judge every name in the folder, and what is missing from it."""
     profile, candidate = evidence.profile, evidence.candidate
     for entry in candidate.entries:
-        found = Collector(entry.shown, _image_id(entry, profile))
+        in_split = entry.parent in profile.release.splits
+        found = Collector(entry.shown, profile.image_id_of(entry.name) if in_split else None)
         _judge_entry(entry, profile, found)
         yield from found.findings
     for shown, reason in candidate.unreadable:
@@ -66,11 +67,6 @@ def _names_that_identify(candidate: Candidate, profile: Profile) -> Iterator[Fin
                 yield Finding("PHI109", entry.shown, facts={"kind": trace.kind, "length": trace.length})
 
 
-def _image_id(entry: Entry, profile: Profile) -> str | None:
-    stem = entry.name.removesuffix(profile.release.images.extension)
-    return stem if entry.parent in profile.release.splits and profile.image_id_regex.match(stem) else None
-
-
 def _judge_entry(entry: Entry, profile: Profile, found: Collector) -> None:
     if entry.kind not in ("file", "folder"):
         found.add("LAY104", kind=entry.kind)
@@ -81,7 +77,7 @@ def _judge_entry(entry: Entry, profile: Profile, found: Collector) -> None:
             found.add("LAY102")
     elif in_split:
         named_as_image = entry.name.endswith(profile.release.images.extension)
-        if not named_as_image or not _image_id(entry, profile):
+        if not found.image_id:
             code = "LAY107" if named_as_image or entry.name.lower().endswith((".dcm", ".dicom")) else "LAY101"
             found.add(code, kind=kind_of(entry.name))
     elif entry.path not in {*profile.table_files(), *profile.release.documents}:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pedicxr_release.finding import Collector, Location
+from pedicxr_release.profile import CORNERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from pedicxr_release.evidence import Evidence
     from pedicxr_release.finding import Fact, Finding
-    from pedicxr_release.profile import Profile
+    from pedicxr_release.profile import ColumnRole, Profile
     from pedicxr_release.tables import Table
 
     Corners = NDArray[np.float64]
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     Bounds = NDArray[np.float64]
     """Boxes × (columns, rows) of their images."""
 
-CORNERS = ("x_min", "y_min", "x_max", "y_max")
 FEWEST, SHARE, EXPLAINED = 5, 0.05, 0.98
 """A pattern shows in at least five rows and 5 % of them, and explains 98 %."""
 ENOUGH_BOXES, REACH = 30, 0.6
@@ -82,7 +82,7 @@ def _judge_corners(table: Table, evidence: Evidence, found: Collector) -> None:
     if bad < max(FEWEST, SHARE * len(corners)):
         _judge_smallness(corners, bounds, found)
         return
-    names = [table.profile.by_role(corner).name for corner in CORNERS]  # type: ignore[arg-type]
+    names = [table.profile.by_role(corner).name for corner in CORNERS]
     best, best_share = None, float(fits.mean())
     for hypothesis in _hypotheses(corners, bounds, names):
         share = float(possible(hypothesis.undo(corners, bounds), bounds).mean())
@@ -144,8 +144,7 @@ def _judge_class_ids(table: Table, profile: Profile, found: Collector) -> None:
     if not table.profile.has_role("class_id") or table.profile.by_role("class_id").name in table.absent:
         return
     column = table.profile.by_role("class_id").name
-    expected_ids = {label.name: profile.labels.class_id(label) for label in profile.labels.local}
-    expected = table.frame["class_name"].map(expected_ids).astype(float)
+    expected = table.frame["class_name"].map(profile.labels.local_class_ids).astype(float)
     boxes = table.frame[expected.notna() & table.frame["class_id"].notna()]
     expected = expected[boxes.index]
     difference = boxes["class_id"] - expected
@@ -175,7 +174,7 @@ def _judge_class_ids(table: Table, profile: Profile, found: Collector) -> None:
 def _judge_text_columns(table: Table, profile: Profile, found: Collector) -> None:
     """Find two text columns whose cells are legal in each other's place."""
     labels = {label.name for label in profile.labels.local + profile.labels.global_} | {str(table.profile.placeholder)}
-    legal: dict[str, Callable[[str], bool]] = {
+    legal: dict[ColumnRole, Callable[[str], bool]] = {
         "image_id": lambda cell: bool(profile.image_id_regex.match(cell)),
         "reader": lambda cell: bool(profile.reader_regex.match(cell)),
         "class_name": labels.__contains__,
@@ -186,7 +185,7 @@ def _judge_text_columns(table: Table, profile: Profile, found: Collector) -> Non
         if all(_share(table.frame[column], legal[other]) >= EXPLAINED for column, other in crossed) and not any(
             _share(table.frame[column], legal[column]) > SHARE for column in (first, second)
         ):
-            names = [table.profile.by_role(role).name for role in (first, second)]  # type: ignore[arg-type]
+            names = [table.profile.by_role(role).name for role in (first, second)]
             found.add("BOX207", first=names[0], second=names[1], count=len(table.frame), boxes=len(table.frame))
 
 

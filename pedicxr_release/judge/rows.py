@@ -18,5 +18,4 @@ def report_rows(
 ) -> None:
     """Add a finding for each row of a table's frame. An image id is repeated only if it has the form of one."""
     for line, image_id in zip(rows["line"], rows["image_id"], strict=True):
-        known = str(image_id) if profile.image_id_regex.match(str(image_id)) else None
-        found.add(code, Location(row=int(line), column=column), known, **facts)
+        found.add(code, Location(row=int(line), column=column), profile.known_id(image_id), **facts)

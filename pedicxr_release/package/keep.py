@@ -14,7 +14,6 @@ from pedicxr_release import __version__
 from pedicxr_release.report.document import to_json
 from pedicxr_release.report.table3 import table3_csv, table3_html, table3_markdown
 from pedicxr_release.report.text import print_report
-from pedicxr_release.stats.table3 import compute_table3
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +45,7 @@ def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedEx
     """
     folder.mkdir(parents=True)
     release = report.profile.release
-    table = compute_table3(report.evidence)
+    table = report.table3
     (folder / "report.json").write_text(to_json(report, with_evidence=True), encoding="utf-8")
     with (folder / "report.txt").open("w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=10_000), every=True)
@@ -79,4 +78,4 @@ def _draw_figures(report: Report, folder: Path) -> None:
         from pedicxr_release.stats.figures import draw_figures
     except ImportError:
         return
-    draw_figures(report.evidence, compute_table3(report.evidence), folder)
+    draw_figures(report.evidence, report.table3, folder)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pedicxr_release.report.table3 import table3_markdown
 from pedicxr_release.report.templates import environment
 from pedicxr_release.report.text import human_size
-from pedicxr_release.stats.table3 import compute_table3
 
 if TYPE_CHECKING:
     from pedicxr_release.validation import Report
@@ -56,6 +55,6 @@ def readme_text(report: Report) -> str:
             files=files,
             labels=profile.labels,
             meanings=MEANINGS,
-            table3=table3_markdown(compute_table3(evidence)),
+            table3=table3_markdown(report.table3),
         )
     )

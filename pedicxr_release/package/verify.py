@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pedicxr_release.candidate import shown_name
-from pedicxr_release.finding import Finding, Location
+from pedicxr_release.finding import Finding
 from pedicxr_release.package.checksums import SUMS_FILE, parse_sums, sums_text
 from pedicxr_release.package.rehearse import judge_records, rehearse
 from pedicxr_release.validation import GateOptions, Report, validate, weigh
@@ -71,11 +71,15 @@ def verify_package(
         report = validate(root, profile, options, progress=progress, started=started)
         digests = _digests(root, report)
         findings = [judged.finding for judged in report.judged]
-        trouble = [*_judge_sums(root, digests), *judge_records(root)]
+        listed, trouble = _read_sums(root)
+        trouble += judge_records(root)
+        if listed is None:
+            listed = {}
+        else:
+            trouble += _compare(listed, digests)
         if rehearsal:
             trouble += rehearse(root, profile.release)
         report.judged = weigh([*findings, *trouble], report.evidence, exceptions)
-        listed = _listed(root)
         return Verified(report, sum(digests.get(path) == digest for path, digest in listed.items()), len(listed))
 
 
@@ -110,28 +114,24 @@ def _digests(root: Path, report: Report) -> dict[str, str]:
     return digests
 
 
-def _listed(root: Path) -> dict[str, str]:
-    try:
-        return parse_sums((root / SUMS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _judge_sums(root: Path, digests: dict[str, str]) -> Iterator[Finding]:
+def _read_sums(root: Path) -> tuple[dict[str, str] | None, list[Finding]]:
+    """Read the sums of a package: hexadecimal digest by path, None if unreadable, and what is wrong with the file itself."""
     try:
         text = (root / SUMS_FILE).read_text(encoding="utf-8")
         listed = parse_sums(text)
     except OSError:
-        yield Finding("PKG101", SUMS_FILE)
-        return
+        return None, [Finding("PKG101", SUMS_FILE)]
     except UnicodeDecodeError:
-        yield Finding("PKG106", SUMS_FILE, facts={"reason": "it is not UTF-8"})
-        return
+        return None, [Finding("PKG106", SUMS_FILE, facts={"reason": "it is not UTF-8"})]
     except ValueError as error:
-        yield Finding("PKG106", SUMS_FILE, facts={"reason": str(error)})
-        return
+        return None, [Finding("PKG106", SUMS_FILE, facts={"reason": str(error)})]
     if text != sums_text({path: bytes.fromhex(digest) for path, digest in listed.items()}):
-        yield Finding("PKG106", SUMS_FILE, facts={"reason": "its format or order is not PhysioNet's"})
+        return listed, [Finding("PKG106", SUMS_FILE, facts={"reason": "its format or order is not PhysioNet's"})]
+    return listed, []
+
+
+def _compare(listed: dict[str, str], digests: dict[str, str]) -> Iterator[Finding]:
+    """Compare what the sums list with what is there."""
     missing, extra = sorted(set(listed) - set(digests)), sorted(set(digests) - set(listed))
     by_digest: defaultdict[str, list[str]] = defaultdict(list)
     for path in extra:
@@ -145,14 +145,14 @@ def _judge_sums(root: Path, digests: dict[str, str]) -> Iterator[Finding]:
             yield Finding("PKG102", _shown(path))
     yield from (Finding("PKG103", path) for path in extra)
     owners = {digest: path for path, digest in listed.items()}
+    lines = {path: number for number, path in enumerate(listed, start=1)}
     for path in sorted(set(listed) & set(digests)):
         if digests[path] != listed[path]:
             other = owners.get(digests[path])
             if other is not None:
                 yield Finding("PKG105", path, facts={"other": _shown(other)})
             else:
-                line = list(listed).index(path) + 1
-                yield Finding("PKG107", path, Location(), facts={"line": line})
+                yield Finding("PKG107", path, facts={"line": lines[path]})
 
 
 def _shown(path: str) -> str:

@@ -177,9 +177,15 @@ def _finish(
     """Add tables, texts and sums to the images that are there, and put the whole into place."""
     digests = {record.path: record.sha256 for record in report.evidence.records if record.sha256}
     sizes = {record.path: record.size for record in report.evidence.records}
-    for name, data in _texts(root, report, digests, sizes).items():
+
+    def put(name: str, data: bytes) -> None:
         write_through(memoryview(data), content / name)
         digests[name], sizes[name] = hashlib.sha256(data).digest(), len(data)
+
+    for name, data in _texts(root, report).items():
+        put(name, data)
+    if report.profile.release.croissant:
+        put(CROISSANT_FILE, croissant_text(report, digests, sizes).encode())
     sums = sums_text(digests).encode()
     write_through(memoryview(sums), content / SUMS_FILE)
     _remove_strangers(content, {*digests, SUMS_FILE})
@@ -206,8 +212,8 @@ def _finish(
     return Package(report, target, zipped, kept, len(digests) + 1, sum(sizes.values()) + len(sums), digest)
 
 
-def _texts(root: Path, report: Report, digests: dict[str, bytes], sizes: dict[str, int]) -> dict[str, bytes]:
-    """Every file of the package that is no image, but the sums."""
+def _texts(root: Path, report: Report) -> dict[str, bytes]:
+    """Tables, subjects, licence and README."""
     texts: dict[str, bytes] = {}
     for table in report.evidence.tables:
         data = (root / table.file).read_bytes()
@@ -219,10 +225,6 @@ def _texts(root: Path, report: Report, digests: dict[str, bytes], sizes: dict[st
     own = {entry.path for entry in report.evidence.candidate.entries if entry.kind == "file"}
     for name, made in ((LICENSE_FILE, _license(report.profile)), (README_FILE, readme_text(report).encode())):
         texts[name] = (root / name).read_bytes() if name in own else made
-    if report.profile.release.croissant:
-        every = {**digests, **{name: hashlib.sha256(data).digest() for name, data in texts.items()}}
-        every_size = {**sizes, **{name: len(data) for name, data in texts.items()}}
-        texts[CROISSANT_FILE] = croissant_text(report, every, every_size).encode()
     return texts
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
@@ -81,8 +80,8 @@ def _print_check(code: str, group: list[Judged], console: Console, *, every: boo
         place = " ".join(
             part for part in ("(excepted)" if judged.excepted else "", finding.path, str(finding.location)) if part
         )
-        text = f"{escape(place)}: {escape(finding.message)}" if place else escape(finding.message)
-        console.print(Padding(Text.from_markup(text), (0, 0, 0, 8), expand=False), highlight=False)
+        text = f"{place}: {finding.message}" if place else finding.message
+        console.print(Padding(Text(text), (0, 0, 0, 8), expand=False), highlight=False)
     if not every and len(group) > PLACES:
         console.print(f"        [dim]… and {len(group) - PLACES} more[/dim]")
     if severity is not Severity.info:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pedicxr_release.age import age_in_years
+from pedicxr_release.stats.table3 import images_by_label
 
 if TYPE_CHECKING:
     from pedicxr_release.evidence import Evidence
@@ -98,19 +99,3 @@ def _age_group(record: ImageRecord) -> str:
 def _ordered(names: set[str], by: Grouping) -> list[str]:
     order = [name for _, name in AGE_GROUPS] if by == "age-group" else []
     return sorted(names, key=lambda name: (name == UNKNOWN, order.index(name) if name in order else len(order), name))
-
-
-def images_by_label(split: str, evidence: Evidence) -> dict[str, set[str]]:
-    """Return the ids of a split's images with each label: a box of a local one, a 1 for a global one."""
-    images: dict[str, set[str]] = {}
-    local = {label.name for label in evidence.profile.labels.local}
-    for table in evidence.of_kind("boxes", split):
-        for name, group in table.frame.astype({"class_name": str, "image_id": str}).groupby("class_name")["image_id"]:
-            if name in local:
-                images.setdefault(str(name), set()).update(group)
-    for table in evidence.of_kind("labels", split):
-        for label in evidence.profile.labels.global_:
-            if label.name in table.labels:
-                positive = table.frame.loc[table.frame[label.name] == 1, "image_id"].astype(str)
-                images.setdefault(label.name, set()).update(positive)
-    return images

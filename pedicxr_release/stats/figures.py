@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pedicxr_release.age import age_in_years
-from pedicxr_release.stats.breakdown import images_by_label
+from pedicxr_release.stats.table3 import images_by_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable

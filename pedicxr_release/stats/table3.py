@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pedicxr_release.evidence import Evidence
-    from pedicxr_release.profile import Split
+    from pedicxr_release.profile import Label, Split
 
 
 DECIMALS = {"rows": 0, "columns": 0, "age_years": 2, "male_percent": 2, "female_percent": 2, "gigabytes": 1}
@@ -121,21 +121,24 @@ class Table3(_Part):
 def compute_table3(evidence: Evidence) -> Table3:
     """Compute Table 3 from the evidence.
 
-    A local label counts the images with at least one box of its class; a global one the rows of the label table with a 1.
+    A local label counts the images with at least one box of its class; a global one those with a 1 in the label table.
     Percentages are of the split's images.
     """
     profile = evidence.profile
     collection = {name: _collection(name, split, evidence) for name, split in profile.release.splits.items()}
     reference = {row.number: row for row in profile.reference}
-    local = {split: _local_counts(split, evidence) for split in collection}
-    global_ = {split: _global_counts(split, evidence) for split in collection}
+    images = {split: images_by_label(split, evidence) for split in collection}
     rows = []
-    for kind, labels, counts in (("local", profile.labels.local, local), ("global", profile.labels.global_, global_)):
+    kinds: tuple[tuple[Literal["local", "global"], tuple[Label, ...]], ...] = (
+        ("local", profile.labels.local),
+        ("global", profile.labels.global_),
+    )
+    for kind, labels in kinds:
         for label in labels:
             expected = reference.get(label.number)
             cells = {
                 split: _cell(
-                    counts[split].get(label.name, 0),
+                    len(images[split].get(label.name, ())),
                     collection[split].scans,
                     expected.counts.get(split) if expected else None,
                     profile.release.splits[split].images,
@@ -188,22 +191,20 @@ def _readers(frame: pd.DataFrame) -> int:
     return int(frame[["image_id", "reader"]].astype(str).drop_duplicates().groupby("image_id").size().max())
 
 
-def _local_counts(split: str, evidence: Evidence) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def images_by_label(split: str, evidence: Evidence) -> dict[str, set[str]]:
+    """Return the ids of a split's images with each label: a box of a local one, a 1 for a global one."""
+    images: dict[str, set[str]] = {}
+    local = {label.name for label in evidence.profile.labels.local}
     for table in evidence.of_kind("boxes", split):
-        pairs = table.frame[["image_id", "class_name"]].astype(str).drop_duplicates()
-        for name, count in pairs["class_name"].value_counts().items():
-            counts[str(name)] = counts.get(str(name), 0) + int(count)
-    return counts
-
-
-def _global_counts(split: str, evidence: Evidence) -> dict[str, int]:
-    counts: dict[str, int] = {}
+        pairs = table.frame[["image_id", "class_name"]].astype(object).drop_duplicates()
+        for name, group in pairs[pairs["class_name"].isin(local)].groupby("class_name")["image_id"]:
+            images.setdefault(str(name), set()).update(group)
     for table in evidence.of_kind("labels", split):
-        frame = table.frame.drop_duplicates("image_id")
-        for name in table.labels:
-            counts[name] = counts.get(name, 0) + int((frame[name] == 1).sum())
-    return counts
+        for label in evidence.profile.labels.global_:
+            if label.name in table.labels:
+                positive = table.frame.loc[table.frame[label.name] == 1, "image_id"].astype(object)
+                images.setdefault(label.name, set()).update(positive)
+    return images
 
 
 class Summary(NamedTuple):
