@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OPEN, SHUT, USAGE, INCOMPLETE = 0, 1, 2, 3
 """Exit codes: the gate is open; findings shut it; usage, profile or unreadable input; the run could not be completed."""
 
-REPORT_FORMATS = ("text", "json")
+REPORT_FORMATS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 TABLE_FORMATS = ("text", "json", "csv", "markdown", "latex", "html")
 
 
@@ -123,7 +123,7 @@ fail_on_option = click.option(
     "formats",
     multiple=True,
     metavar="FORMAT[=FILE]",
-    help="text or json; several with =FILE. [default: text]",
+    help="text, json, junit, sarif, github, markdown or html; several with =FILE. [default: text]",
 )
 @fail_on_option
 @published_option
@@ -205,33 +205,34 @@ def _exceptions(dataset: Path, given: Path | None) -> list[RecordedException]:
 
 
 def _outputs(formats: tuple[str, ...]) -> list[tuple[str, Path | None]]:
-    outputs = []
+    outputs: list[tuple[str, Path | None]] = []
     for text in formats or ("text",):
-        name, equals, file = text.partition("=")
+        name, equals, path = text.partition("=")
         if name not in REPORT_FORMATS:
             raise Refusal(f"--format {name}: choose from {', '.join(REPORT_FORMATS)}")
-        outputs.append((name, Path(file) if equals else None))
+        outputs.append((name, Path(path) if equals else None))
     if sum(file is None for _, file in outputs) > 1:
         raise Refusal("--format: one format goes to standard output; give the others a file, as in --format json=report.json")
+    for _, file in outputs:
+        if file and file.is_file():  # a run that is not completed must not leave an older verdict behind
+            file.unlink()
     return outputs
 
 
 def _write_reports(report: Report, outputs: list[tuple[str, Path | None]], *, verbose: bool, with_evidence: bool) -> None:
+    from functools import partial
+
     from pedicxr_release.report.document import to_json
+    from pedicxr_release.report.formats import WRITERS
     from pedicxr_release.report.text import print_report
 
+    writers = WRITERS | {"json": partial(to_json, with_evidence=with_evidence)}
     for name, file in outputs:
-        if name == "json":
-            text = to_json(report, with_evidence=with_evidence)
-            if file is None:
-                click.echo(text, nl=False)
-            else:
-                _write_text(file, text)
-        elif file is None:
-            print_report(report, _console(), every=verbose)
-        else:
-            with _open(file) as stream:
+        with _open(file) if file else nullcontext(sys.stdout) as stream:
+            if name == "text":
                 print_report(report, _console(stream), every=verbose)
+            else:
+                click.echo(writers[name](report), file=stream, nl=False)
 
 
 def _console(file: Any = None, *, stderr: bool = False) -> Console:  # noqa: ANN401 (any text stream)

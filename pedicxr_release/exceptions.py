@@ -99,7 +99,7 @@ def load_exceptions(path: Path) -> list[RecordedException]:
 
 def apply_exceptions(
     findings: Sequence[Finding], exceptions: Sequence[RecordedException], profile: Profile, today: dt.date, source: str
-) -> tuple[set[int], list[Finding]]:
+) -> tuple[dict[int, RecordedException], list[Finding]]:
     """Say which findings are excepted, and which entries cannot be relied on.
 
     Parameters
@@ -117,10 +117,10 @@ def apply_exceptions(
 
     Returns
     -------
-    set of int, list of Finding
-        Positions of the excepted findings, and findings about the entries themselves.
+    dict of int to RecordedException, list of Finding
+        The entry that each excepted finding is excepted by, by position, and findings about the entries themselves.
     """
-    excepted: set[int] = set()
+    excepted: dict[int, RecordedException] = {}
     about: list[Finding] = []
     by_code: dict[str, list[int]] = {}
     for position, finding in enumerate(findings):
@@ -134,7 +134,7 @@ def apply_exceptions(
             code, facts = trouble
             about.append(Finding(code, source, Location(row=number), facts={"entry": number, **facts}))
         else:
-            excepted.update(matched)
+            excepted |= dict.fromkeys(matched, entry)
     return excepted, about
 
 

@@ -58,6 +58,8 @@ class Check(BaseModel):
     source: str
     declared_counts: bool = False
     """Whether it compares with the profile's declared counts: information only, unless those are a duty."""
+    pattern: bool = False
+    """Whether it names the one mistake behind many rows; reports show it before them."""
 
     @property
     def family(self) -> str:

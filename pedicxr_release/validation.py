@@ -86,11 +86,16 @@ class GateOptions:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A finding with the weight that it has in this release, and whether an exception is recorded from it."""
+    """A finding with the weight that it has in this release, and the exception that is recorded from it, if one is."""
 
     finding: Finding
     severity: Severity
-    excepted: bool = False
+    exception: RecordedException | None = None
+
+    @property
+    def excepted(self) -> bool:
+        """Whether an exception is recorded from it."""
+        return self.exception is not None
 
 
 @dataclass
@@ -243,6 +248,6 @@ def weigh(findings: Sequence[Finding], evidence: Evidence, exceptions: Sequence[
         return changed.get(code, check.severity)
 
     weights = {code: severity(code) for code in checks}
-    judged = [Judged(finding, weights[finding.code], position in excepted) for position, finding in enumerate(findings)]
+    judged = [Judged(finding, weights[finding.code], excepted.get(position)) for position, finding in enumerate(findings)]
     judged += [Judged(finding, weights[finding.code]) for finding in about]
     return sorted(judged, key=lambda one: one.finding.sort_key())

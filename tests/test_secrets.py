@@ -170,6 +170,23 @@ COMMANDS = [
         [
             "validate",
             "{root}",
+            "--format",
+            "html={out}/r.html",
+            "--format",
+            "junit={out}/r.xml",
+            "--format",
+            "sarif={out}/r.sarif",
+            "--format",
+            "markdown={out}/r.md",
+            "--format",
+            "github",
+        ],
+        id="validate-formats",
+    ),
+    pytest.param(
+        [
+            "validate",
+            "{root}",
             "--save-evidence",
             "{out}/e.jsonl",
             "--record-exceptions",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from rich.console import Console
 
 from pedicxr_release import __version__
 from pedicxr_release.report.document import to_json
+from pedicxr_release.report.html import to_html
+from pedicxr_release.report.provenance import library_versions
 from pedicxr_release.report.table3 import table3_csv, table3_html, table3_markdown
 from pedicxr_release.report.text import print_report
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.validation import Report
-
-LIBRARIES = ("click", "great-expectations", "numpy", "pandas", "pandera", "pydantic", "pydicom", "wfdb")
 
 
 def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedException], digest: str) -> None:
@@ -47,6 +46,7 @@ def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedEx
     release = report.profile.release
     table = report.table3
     (folder / "report.json").write_text(to_json(report, with_evidence=True), encoding="utf-8")
+    (folder / "report.html").write_text(to_html(report), encoding="utf-8")
     with (folder / "report.txt").open("w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=10_000), every=True)
     (folder / "table3.csv").write_text(table3_csv(table), encoding="utf-8")
@@ -58,7 +58,6 @@ def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedEx
     )
     shutil.copytree(Path(report.profile.folder), folder / "profile")
     _draw_figures(report, folder / "figures")
-    versions = {name: metadata.version(name) for name in LIBRARIES}
     tied = {
         "release": {"name": release.name, "slug": release.slug, "version": release.version, "title": release.title},
         "verdict": report.verdict,
@@ -67,7 +66,7 @@ def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedEx
         "sha256_of_sums": digest,
         "profile_digest": report.profile.digest,
         "tool": {"name": "pedicxr-release", "version": __version__},
-        "libraries": versions,
+        "libraries": library_versions(),
     }
     (folder / "release.json").write_text(json.dumps(tied, indent=2) + "\n", encoding="utf-8")
 

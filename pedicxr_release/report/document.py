@@ -114,7 +114,7 @@ def document(report: Report, *, with_evidence: bool = False) -> ReportDocument:
         verdict=report.verdict,
         counts=Counts(**{severity.value: report.counts[severity] for severity in Severity}, excepted=report.excepted),
         findings=[_entry(judged) for judged in report.judged],
-        evidence=Files(files=_files(report)) if with_evidence else None,
+        evidence=Files(files=files_seen(report)) if with_evidence else None,
     )
 
 
@@ -132,7 +132,8 @@ def _entry(judged: Judged) -> Entry:
     )
 
 
-def _files(report: Report) -> list[FileSeen]:
+def files_seen(report: Report) -> list[FileSeen]:
+    """List every image and table that was read, by path."""
     images = [(record.path, record.size, record.sha256) for record in report.evidence.records]
     tables = [(table.file, table.size, table.sha256) for table in report.evidence.tables]
     return [

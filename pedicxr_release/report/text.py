@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rich.padding import Padding
 from rich.text import Text
 
-from pedicxr_release.finding import Severity, catalogue
+from pedicxr_release.finding import Severity
+from pedicxr_release.report.grouping import group_by_check, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pedicxr_release.report.grouping import CheckGroup
     from pedicxr_release.validation import Judged, Report
 
 STYLES = {Severity.error: "bold red", Severity.warning: "yellow", Severity.info: "cyan"}
@@ -32,58 +33,53 @@ def print_report(report: Report, console: Console, *, every: bool = False) -> No
     every
         List every finding instead of the first places of each check.
     """
-    release, evidence = report.profile.release, report.evidence
-    size = sum(record.size for record in evidence.records)
-    console.print(
-        f"pedicxr-release {report.tool_version}, profile {release.name} {release.version}: "
-        f"{count(len(evidence.records), 'image')} ({human_size(size)}), {count(len(evidence.tables), 'table')}",
-        highlight=False,
-    )
-    console.print(_verdict(report))
-    grouped: defaultdict[tuple[int, str], list[Judged]] = defaultdict(list)
-    for judged in (j for j in report.judged if every or not j.excepted):
-        grouped[-judged.severity.rank, judged.finding.code].append(judged)
-    for (_, code), group in sorted(grouped.items(), key=lambda item: (item[0][0], _urgency(item[0][1]), -len(item[1]))):
-        _print_check(code, group, console, every=every)
-    hidden = any(len(group) > PLACES for group in grouped.values())
+    console.print(seen_line(report), highlight=False)
+    verdict = Text(verdict_line(report))
+    verdict.stylize("bold green" if report.verdict == "pass" else "bold red", 0, len("GATE OPEN"))
+    console.print(verdict)
+    shown = [(group, group.findings + (group.excepted if every else [])) for group in group_by_check(report)]
+    for group, judged in shown:
+        if judged:
+            _print_check(group, judged, console, every=every)
+    hidden = any(len(judged) > PLACES for _, judged in shown)
     if not every and hidden:
         console.print("\n[dim]-v lists every finding; explain CODE says more about a check[/dim]")
 
 
-def _verdict(report: Report) -> Text:
+def seen_line(report: Report) -> str:
+    """Say with what the report was made and what it looked at."""
+    release, evidence = report.profile.release, report.evidence
+    size = sum(record.size for record in evidence.records)
+    return (
+        f"pedicxr-release {report.tool_version}, profile {release.name} {release.version}: "
+        f"{count(len(evidence.records), 'image')} ({human_size(size)}), {count(len(evidence.tables), 'table')}"
+    )
+
+
+def verdict_line(report: Report) -> str:
+    """Say whether the gate is open, and how many findings there are."""
     errors, warnings, remarks = (report.counts[severity] for severity in Severity)
     counts = f"{count(errors, 'error')}, {count(warnings, 'warning')}, {remarks} for information"
     counts += f", {report.excepted} excepted" if report.excepted else ""
-    if report.verdict == "pass":
-        return Text.assemble(("GATE OPEN", "bold green"), f"  {counts}")
-    return Text.assemble(("GATE SHUT", "bold red"), f"  {counts}")
+    return f"GATE {'OPEN' if report.verdict == 'pass' else 'SHUT'}  {counts}"
 
 
-def _urgency(code: str) -> tuple[bool, str]:
-    """Identity comes first within a severity."""
-    return (not code.startswith("PHI"), code)
-
-
-def _print_check(code: str, group: list[Judged], console: Console, *, every: bool) -> None:
-    check, severity = catalogue()[code], group[0].severity
+def _print_check(group: CheckGroup, found: list[Judged], console: Console, *, every: bool) -> None:
+    check, severity = group.check, group.severity
     head = Text.assemble(
         "\n",
         (f"{severity.value:7}", STYLES[severity]),
         " ",
-        (code, "bold"),
+        (check.code, "bold"),
         f" {check.name}",
-        (f"  × {len(group)}", "dim"),
+        (f"  × {len(found)}", "dim"),
     )
     console.print(head)
-    for judged in group if every else group[:PLACES]:
-        finding = judged.finding
-        place = " ".join(
-            part for part in ("(excepted)" if judged.excepted else "", finding.path, str(finding.location)) if part
-        )
-        text = f"{place}: {finding.message}" if place else finding.message
+    for judged in found if every else found[:PLACES]:
+        text = ("(excepted) " if judged.excepted else "") + sentence(judged)
         console.print(Padding(Text(text), (0, 0, 0, 8), expand=False), highlight=False)
-    if not every and len(group) > PLACES:
-        console.print(f"        [dim]… and {len(group) - PLACES} more[/dim]")
+    if not every and len(found) > PLACES:
+        console.print(f"        [dim]… and {len(found) - PLACES} more[/dim]")
     if severity is not Severity.info:
         console.print(Padding(Text.assemble(("→ ", "bold"), check.remedy), (0, 0, 0, 8), expand=False), highlight=False)
 

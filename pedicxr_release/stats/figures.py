@@ -6,7 +6,8 @@ readers can tell apart; bars carry their numbers, so that the figures also read 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import io
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -41,6 +42,13 @@ STYLE: Any = {
 }
 
 
+class FigureImage(NamedTuple):
+    """A drawn figure: its title and its bytes."""
+
+    title: str
+    svg: bytes
+
+
 def draw_figures(evidence: Evidence, table: Table3, folder: Path) -> list[Path]:
     """Draw every figure as SVG, PNG and PDF.
 
@@ -71,6 +79,17 @@ def draw_figures(evidence: Evidence, table: Table3, folder: Path) -> list[Path]:
                 figure.savefig(path, **options)
                 written.append(path)
     return written
+
+
+def figure_images(evidence: Evidence, table: Table3) -> list[FigureImage]:
+    """Draw every figure as SVG in memory."""
+    images = []
+    with mpl.rc_context(STYLE):
+        for draw in FIGURES.values():
+            figure, stream = draw(evidence, table), io.BytesIO()
+            figure.savefig(stream, format="svg", **FORMATS["svg"])
+            images.append(FigureImage(figure.axes[0].get_title(loc="left"), stream.getvalue()))
+    return images
 
 
 def _bars(counts: dict[str, int], total: int, title: str, color: str, left_out: str) -> Figure:
@@ -155,10 +174,12 @@ def _co_occurrence(evidence: Evidence, table: Table3) -> Figure:
     rows = [row for row in table.labels if row.name != evidence.profile.labels.no_finding]
     names = [row.name for row in rows if row.cells[release.figure_split].count >= release.figures.rare_below]
     counts = np.array([[len(images.get(a, set()) & images.get(b, set())) for b in names] for a in names], dtype=float)
-    side = 2.6 + 0.26 * len(names)
+    side = max(4.5, 2.6 + 0.26 * len(names))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
-    if names:
+    if not names:
+        axes.set_axis_off()
+    else:
         own = np.maximum(np.diag(counts), 1)
         share = 100 * counts / own[:, None]
         axes.imshow(share, cmap="cividis", vmin=0, vmax=100)
