@@ -110,7 +110,7 @@ def list_candidate(root: Path, profile: Profile) -> Candidate:
         raise CandidateError(f"{root}: not a folder; give the folder that holds the splits and the tables") from None
     except OSError as error:
         raise CandidateError(f"{root}: cannot be read: {(error.strerror or 'refused').lower()}") from None
-    declared = set(profile.release.splits) | set(profile.table_files()) | set(profile.release.documents)
+    declared = {*profile.release.splits, *profile.table_folders(), *profile.table_files(), *profile.release.documents}
     candidate = Candidate(root)
     candidate.entries.extend(_below(root, "", "", declared, profile, candidate.unreadable))
     return candidate

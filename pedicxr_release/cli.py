@@ -674,6 +674,10 @@ def demo(
                     plant(name, made)
                 except (IndexError, StopIteration):
                     raise Refusal(f"the fault {name} needs a candidate of more images than {images}") from None
+                except KeyError as error:
+                    raise Refusal(
+                        f"the fault {name} needs {error.args[0]}, which the profile {loaded.release.name} has not"
+                    ) from None
         except FileExistsError:
             raise
         except OSError as error:

@@ -172,10 +172,10 @@ class Label(_Part):
 
 
 class ClassIds(_Part):
-    """How class ids are numbered in the boxes table."""
+    """How class ids are numbered in the boxes table, if it has them."""
 
-    first: NonNegativeInt
-    placeholder: tuple[int | None, ...]
+    first: NonNegativeInt = 1
+    placeholder: tuple[int | None, ...] = (None,)
 
 
 class Labels(_Part):
@@ -186,7 +186,7 @@ class Labels(_Part):
     local: tuple[Label, ...]
     global_: tuple[Label, ...] = Field(alias="global")
     no_finding: str
-    class_ids: ClassIds
+    class_ids: ClassIds = ClassIds()
 
     @model_validator(mode="after")
     def _numbers_and_names_are_unique(self) -> Self:
@@ -211,6 +211,8 @@ class Labels(_Part):
 
 
 ColumnRole = Literal["image_id", "reader", "class_name", "class_id", "x_min", "y_min", "x_max", "y_max", "other"]
+CONSENSUS = "consensus"
+"""Stands for the reader in the frame of a table that holds what several agreed on."""
 CORNERS: tuple[ColumnRole, ...] = ("x_min", "y_min", "x_max", "y_max")
 """The roles that make a box: its upper left and its lower right corner."""
 
@@ -238,6 +240,8 @@ class LabelColumns(_Part):
 
     global_: Literal["required", "optional"] = Field("required", alias="global")
     local: Literal["required", "optional", "absent"] = "absent"
+    spelled: dict[str, str] = {}
+    """How this table spells a label that it spells in its own way, by the label's name."""
 
 
 class TableProfile(_Part):
@@ -245,18 +249,22 @@ class TableProfile(_Part):
 
     kind: Literal["boxes", "labels"]
     columns: tuple[Column, ...]
+    consensus: bool = False
+    """Whether the rows are what the readers agreed on, so that there is no column that names one."""
     placeholder: str | None = None
     labels: LabelColumns | None = None
 
     @model_validator(mode="after")
     def _has_the_columns_its_kind_needs(self) -> Self:
-        needed = {"image_id", "reader"}
+        needed = {"image_id"} if self.consensus else {"image_id", "reader"}
         if self.kind == "boxes":
             needed |= {"class_name", *CORNERS}
         roles = [column.role for column in self.columns if column.role != "other"]
         missing = sorted(needed - set(roles))
         if missing:
             raise ValueError(f"a table of kind {self.kind} needs a column with the role {', '.join(missing)}")
+        if self.consensus and "reader" in roles:
+            raise ValueError("a table of consensus has no column with the role reader")
         if len(set(roles)) != len(roles):
             raise ValueError("two columns have the same role")
         if self.kind == "labels" and self.labels is None:
@@ -298,6 +306,8 @@ class Split(_Part):
     images: NonNegativeInt
     years: str | None = None
     readers_per_image: PositiveInt = 1
+    vote: Literal["any", "majority"] = "any"
+    """How many of an image's readers must have seen a label for Table 3 to count it."""
     reference: SplitReference | None = None
     tables: dict[str, str]
 
@@ -439,6 +449,15 @@ class Profile(_Part):
         """The image id that a file is named by: an id and the profile's extension; None if it is not."""
         stem = file_name.removesuffix(self.release.images.extension)
         return self.known_id(stem) if stem != file_name else None
+
+    def read_independently(self, split: str) -> bool:
+        """Whether each image of a split is read by several readers, each for himself."""
+        declared = self.release.splits[split]
+        return declared.readers_per_image > 1 and not any(self.tables[table].consensus for table in declared.tables)
+
+    def table_folders(self) -> set[str]:
+        """Return the folders that tables lie in, but for the root."""
+        return {file.rpartition("/")[0] for file in self.table_files()} - {""}
 
     def table_files(self) -> dict[str, tuple[str, str]]:
         """File name of every table, with its split and the name of its table profile."""

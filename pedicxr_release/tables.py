@@ -23,6 +23,7 @@ from pedicxr_release.examine.image import reason
 from pedicxr_release.examine.part10 import resembles
 from pedicxr_release.finding import TABLE_LIMIT, Collector, Location
 from pedicxr_release.identity import IdentityText
+from pedicxr_release.profile import CONSENSUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,7 @@ class Table:
     frame
         One row a record that has the right number of cells. Columns are named by role (``image_id``, ``reader``,
         ``class_name``, ``class_id``, ``x_min`` …) or, for labels, by the label's name; ``line`` is the line in the file.
+        A table of consensus has `CONSENSUS` for its reader.
         Numbers that are none are NaN. Empty if the table's form did not let it be read.
     labels
         Names of the label columns that are there.
@@ -120,6 +122,8 @@ def read_table(root: Path, file: str, profile: Profile) -> Table:
 
 def _empty_frame(declared: TableProfile) -> pd.DataFrame:
     columns = {c.key: pd.Series(dtype="category" if c.type == "string" else "float64") for c in declared.columns}
+    if declared.consensus:
+        columns["reader"] = pd.Series(dtype="category")
     return pd.DataFrame({"line": pd.Series(dtype="int64"), **columns})
 
 
@@ -349,7 +353,11 @@ def _expected_columns(declared: TableProfile, profile: Profile) -> list[_Expecte
             (profile.labels.local, declared.labels.local, True),
         ):
             if wanted != "absent":
-                columns += [_Expected(label.name, label.name, "label", wanted == "required", (), is_local) for label in kind]
+                required, spelled = wanted == "required", declared.labels.spelled
+                columns += [
+                    _Expected(spelled.get(label.name, label.name), label.name, "label", required, (), is_local)
+                    for label in kind
+                ]
     return columns
 
 
@@ -422,6 +430,7 @@ def _unique(accepts: Callable[[str], bool]) -> Callable[[pd.Series], pd.Series]:
 def _check_cells(frame: pd.DataFrame, table: Table, profile: Profile, found: Collector) -> pd.DataFrame:
     """Validate all cells at once; return the frame with its numbers as numbers."""
     names: dict[str, str] = {column.role: column.name for column in table.profile.columns if column.role != "other"}
+    names |= table.profile.labels.spelled if table.profile.labels else {}
     suspicious: dict[str, pd.Index] = {}
     try:
         table_schema(list(frame.columns), table.profile, profile).validate(frame, lazy=True)
@@ -486,6 +495,8 @@ def _typed(frame: pd.DataFrame, declared: TableProfile, profile: Profile) -> pd.
             typed[key] = frame[key]
         else:
             typed[key] = _numbers(frame[key])
+    if declared.consensus:
+        typed["reader"] = pd.Series(CONSENSUS, index=frame.index, dtype="category")
     for label in profile.labels.local + profile.labels.global_:
         if declared.labels and label.name in frame:
             cells = frame[label.name].cat

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from pedicxr_release.profile import Label, Profile, Split
 
 READERS = 3
+"""How many readers share the images, at the least."""
 DEFAULT_SIZE = (1640, 1345)
 
 
 @dataclass(slots=True)
 class PlannedImage:
-    """One image to be made: its id, what is seen in it, and who it shows."""
+    """One image to be made: its id, who reads it, what is seen in it, and who it shows."""
 
     image_id: str
-    reader: str
+    readers: tuple[str, ...]
     rows: int
     columns: int
     age: str | None = None
@@ -49,15 +50,21 @@ def plan_split(name: str, count: int, profile: Profile, rng: np.random.Generator
     downscale
         Divides the image size.
     """
-    split = profile.release.splits[name]
+    split, age = profile.release.splits[name], profile.release.age
     rows, columns = _sizes(count, split, rng, downscale)
-    ages, sexes = _ages(count, split, rng), _sexes(count, split, rng)
+    ages, sexes = _ages(count, split, min(age.limit_years, age.identifying_years), rng), _sexes(count, split, rng)
     images = [
-        PlannedImage(_image_id(rng), f"R{1 + index % READERS}", rows[index], columns[index], ages[index], sexes[index])
+        PlannedImage(_image_id(rng), _readers(index, split), rows[index], columns[index], ages[index], sexes[index])
         for index in range(count)
     ]
     _deal_labels(images, name, profile, rng)
     return images
+
+
+def _readers(index: int, split: Split) -> tuple[str, ...]:
+    """Readers take turns; where an image has several, it has neighbours in the row."""
+    many = max(READERS, split.readers_per_image)
+    return tuple(sorted(f"R{1 + (index + step) % many}" for step in range(split.readers_per_image)))
 
 
 def _image_id(rng: np.random.Generator) -> str:
@@ -81,20 +88,27 @@ def _sizes(count: int, split: Split, rng: np.random.Generator, downscale: float)
     return [max(16, round(v)) for v in np.sort(rows)[order]], [max(16, round(v)) for v in np.sort(columns)[order]]
 
 
-def _ages(count: int, split: Split, rng: np.random.Generator) -> list[str | None]:
+def _ages(count: int, split: Split, limit: float, rng: np.random.Generator) -> list[str | None]:
     """Age strings whose median is the reference's; one in fifty images carries none."""
     with_age = count - count // 50
-    median = split.reference.age_years if split.reference else 2.0
-    middle = f"{round(median * 365.25):03d}D"
+    median = split.reference.age_years if split.reference else limit / 5
+    months, days = round(median * 12), round(median * 365.25)
+    middle = f"{days:03d}D" if days < 1000 else f"{months // 12:03d}Y"
     half = (with_age - 1) // 2
-    months = round(median * 12)
-    younger = [f"{month:03d}M" if month else "012D" for month in rng.integers(0, max(1, months - 1), half)]
+    younger = [_age_string(month) for month in rng.integers(0, max(1, months - 1), half)]
+    spread = max(24, median * 6)
     older = [
-        f"{month:03d}M" if month < 24 else f"{month // 12:03d}Y"
-        for month in np.minimum(months + 1 + rng.exponential(24, half).astype(int), 119)
+        _age_string(month)
+        for month in np.minimum(months + 1 + rng.exponential(spread, half).astype(int), round(limit * 12) - 1)
     ]
     ages: list[str | None] = [*younger, *[middle] * (with_age - 2 * half), *older, *[None] * (count - with_age)]
     return [ages[index] for index in rng.permutation(count)]
+
+
+def _age_string(months: int) -> str:
+    if not months:
+        return "012D"
+    return f"{months:03d}M" if months < 24 else f"{months // 12:03d}Y"
 
 
 def _sexes(count: int, split: Split, rng: np.random.Generator) -> list[str | None]:
@@ -114,7 +128,7 @@ def _sexes(count: int, split: Split, rng: np.random.Generator) -> list[str | Non
 
 
 def _deal_labels(images: list[PlannedImage], split: str, profile: Profile, rng: np.random.Generator) -> None:
-    """Give out the labels: each image with a global label, "No finding" alone and without a local one."""
+    """Give out the labels: each image with a global label, the one for no finding alone and without a local one."""
     labels, declared = profile.labels, profile.release.splits[split].images
     reference = {row.number: row.counts[split] for row in profile.reference}
     shares = {

@@ -17,12 +17,13 @@ from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEn
 
 from pedicxr_release.demo.plan import PlannedImage, plan_split
 from pedicxr_release.demo.radiograph import radiograph, tiled_rle
+from pedicxr_release.profile import CONSENSUS, LabelColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pedicxr_release.profile import Profile
+    from pedicxr_release.profile import Profile, TableProfile
 
 
 @dataclass(slots=True)
@@ -167,28 +168,36 @@ def _write_tables(demo: Demo, split: str, rng: np.random.Generator) -> None:
             for image in demo.images[split]:
                 rows += [
                     [values[c.role] for c in table.columns]
-                    for values in _box_rows(image, profile, table.placeholder or "", rng)
+                    for reader in _readers(image, table)
+                    for values in _box_rows(image, reader, profile, table.placeholder or "", rng)
                 ]
         else:
-            labels = [label.name for label in profile.labels.global_]
-            header += labels
+            wanted = table.labels or LabelColumns()
+            labels = [x.name for x in (*(profile.labels.local if wanted.local == "required" else ()), *profile.labels.global_)]
+            header += [wanted.spelled.get(label, label) for label in labels]
             for image in demo.images[split]:
-                values = {"image_id": image.image_id, "reader": image.reader}
-                rows.append(
-                    [
-                        *(values[c.role] for c in table.columns),
-                        *("1" if label in image.global_ else "0" for label in labels),
-                    ]
-                )
+                seen = {*image.local, *image.global_}
+                for reader in _readers(image, table):
+                    values = {"image_id": image.image_id, "reader": reader}
+                    rows.append(
+                        [*(values[c.role] for c in table.columns), *("1" if label in seen else "0" for label in labels)]
+                    )
+        (demo.root / file).parent.mkdir(exist_ok=True)
         with (demo.root / file).open("w", newline="", encoding="utf-8") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
 
 
-def _box_rows(image: PlannedImage, profile: Profile, placeholder: str, rng: np.random.Generator) -> list[dict[str, str]]:
+def _readers(image: PlannedImage, table: TableProfile) -> tuple[str, ...]:
+    return (CONSENSUS,) if table.consensus else image.readers
+
+
+def _box_rows(
+    image: PlannedImage, reader: str, profile: Profile, placeholder: str, rng: np.random.Generator
+) -> list[dict[str, str]]:
     ids = profile.labels.local_class_ids
-    common = {"image_id": image.image_id, "reader": image.reader, "other": ""}
+    common = {"image_id": image.image_id, "reader": reader, "other": ""}
     if not image.local:
         number = profile.labels.class_ids.placeholder[0] if profile.labels.class_ids.placeholder else None
         empty = dict.fromkeys(("x_min", "y_min", "x_max", "y_max"), "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pedicxr_release.finding import TABLE_LIMIT, Collector, Location
-from pedicxr_release.judge.rows import report_rows
+from pedicxr_release.judge.rows import readings, report_rows
 from pedicxr_release.profile import CORNERS
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def _judge_table(table: Table, evidence: Evidence, found: Collector) -> None:
     _judge_geometry(whole, table, evidence, found)
     _judge_repeats(whole, profile, found)
     _judge_class_ids(frame, placeholder, table, profile, found)
-    beside = placeholder & frame["image_id"].isin(boxes["image_id"].unique())
+    read = readings(frame, by_reader=profile.read_independently(table.split))
+    beside = placeholder & read.isin(read[~placeholder].unique())
     report_rows(found, "BOX114", frame[beside], profile)
 
 

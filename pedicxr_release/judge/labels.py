@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pedicxr_release.finding import TABLE_LIMIT, Collector, Finding, Location
-from pedicxr_release.judge.rows import report_rows
+from pedicxr_release.judge.rows import readings, report_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,8 @@ def judge_labels(evidence: Evidence) -> Iterator[Finding]:
 def _judge_rules(table: Table, profile: Profile, found: Collector) -> None:
     """Rules within one row: the labelling tool was to prevent these (paper, Technical Validation)."""
     frame, labels = table.frame, profile.labels
-    report_rows(found, "LAB103", frame[frame.duplicated("image_id")], profile, table.profile.by_role("image_id").name)
+    read = readings(frame, by_reader=profile.read_independently(table.split))
+    report_rows(found, "LAB103", frame[read.duplicated()], profile, table.profile.by_role("image_id").name)
     global_ = [label.name for label in labels.global_ if label.name in table.labels]
     local = [label.name for label in labels.local if label.name in table.labels]
     if labels.no_finding not in global_:
@@ -52,21 +53,24 @@ def _judge_against_boxes(table: Table, evidence: Evidence, found: Collector) -> 
     rows = pd.concat([t.frame[["image_id", "class_name", "reader"]].astype(object) for t in boxes_tables])
     local_names = {label.name for label in profile.labels.local}
     boxes = rows[rows["class_name"].isin(local_names)]
-    ids = frame["image_id"]
+    by_reader = profile.read_independently(table.split)
+    boxes = boxes.assign(reading=readings(boxes, by_reader=by_reader))
+    read = readings(frame, by_reader=by_reader)
     if profile.labels.no_finding in table.labels:
         positive = frame[profile.labels.no_finding] == 1
-        with_boxes = ids.isin(boxes["image_id"].unique())
+        with_boxes = read.isin(boxes["reading"].unique())
         report_rows(found, "LAB110", frame[positive & with_boxes], profile, profile.labels.no_finding)
-    drawn = boxes.groupby("class_name")["image_id"] if len(boxes) else None
+    drawn = boxes.groupby("class_name")["reading"] if len(boxes) else None
     for name in sorted(local_names & set(table.labels)):
-        has_box = ids.isin(drawn.get_group(name).unique() if drawn is not None and name in drawn.groups else [])
+        has_box = read.isin(drawn.get_group(name).unique() if drawn is not None and name in drawn.groups else [])
         report_rows(found, "LAB111", frame[(frame[name] == 1) & ~has_box], profile, name, said="1", boxes="no box")
         report_rows(found, "LAB111", frame[(frame[name] == 0) & has_box], profile, name, said="0", boxes="a box")
-    _judge_readers(table, rows[["image_id", "reader"]].drop_duplicates(), evidence, found)
+    if not any(t.profile.consensus for t in [table, *boxes_tables]):
+        _judge_readers(table, rows[["image_id", "reader"]].drop_duplicates(), evidence, found)
 
 
 def _judge_readers(table: Table, in_boxes: pd.DataFrame, evidence: Evidence, found: Collector) -> None:
-    """An image's readers are the same in both tables, and no more than the profile says."""
+    """An image's readers are the same in both tables, and as many as the profile says."""
     profile, frame = evidence.profile, table.frame
     column = table.profile.by_role("reader").name
     in_labels = frame[["image_id", "reader"]].astype(object).drop_duplicates()
@@ -81,6 +85,11 @@ def _judge_readers(table: Table, in_boxes: pd.DataFrame, evidence: Evidence, fou
     for line, image_id in zip(crowded["line"], crowded["image_id"], strict=True):
         place, known = Location(row=int(line), column=column), profile.known_id(image_id)
         found.add("LAB113", place, known, count=int(most[image_id]), allowed=allowed)
+    seen = in_labels["image_id"].value_counts()
+    lonely = frame[frame["image_id"].isin(seen[seen < allowed].index) & ~frame.duplicated("image_id")]
+    for line, image_id in zip(lonely["line"], lonely["image_id"], strict=True):
+        place, known = Location(row=int(line), column=column), profile.known_id(image_id)
+        found.add("LAB114", place, known, count=int(seen[image_id]), wanted=allowed)
 
 
 def _judge_images(split: str, evidence: Evidence) -> Iterator[Finding]:

@@ -73,7 +73,7 @@ def _judge_entry(entry: Entry, profile: Profile, found: Collector) -> None:
         return
     in_split = entry.parent in profile.release.splits
     if entry.kind == "folder":
-        if entry.path not in profile.release.splits:
+        if entry.path not in profile.release.splits and entry.path not in profile.table_folders():
             found.add("LAY102")
     elif in_split:
         named_as_image = entry.name.endswith(profile.release.images.extension)

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from pedicxr_release.profile import Profile
 
 
+def readings(frame: pd.DataFrame, *, by_reader: bool) -> pd.Series:
+    """Return what each row is a statement on: its image, or its image as read by its reader."""
+    images = frame["image_id"].astype(object)
+    return images + "\n" + frame["reader"].astype(object) if by_reader else images
+
+
 def report_rows(
     found: Collector, code: str, rows: pd.DataFrame, profile: Profile, column: str | None = None, **facts: Fact
 ) -> None:

@@ -45,7 +45,7 @@ def judge_splits(evidence: Evidence) -> Iterator[Finding]:
 
 def _one_sided_readers(evidence: Evidence) -> Iterator[Finding]:
     """Readers with images in one split only, where chance would have given them some in another."""
-    tables = [table for table in evidence.of_kind("labels") if not table.frame.empty]
+    tables = [table for table in evidence.of_kind("labels") if not table.frame.empty and not table.profile.consensus]
     rows = {table.split: len(table.frame) for table in tables}
     counts = {table.split: table.frame["reader"].astype(str).value_counts() for table in tables}
     for table in tables:

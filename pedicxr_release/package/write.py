@@ -179,6 +179,7 @@ def _finish(
     sizes = {record.path: record.size for record in report.evidence.records}
 
     def put(name: str, data: bytes) -> None:
+        (content / name).parent.mkdir(exist_ok=True)
         write_through(memoryview(data), content / name)
         digests[name], sizes[name] = hashlib.sha256(data).digest(), len(data)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pedicxr_release.age import age_in_years
+from pedicxr_release.profile import CONSENSUS
 from pedicxr_release.stats.table3 import images_by_label
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ def _groups(split: str, by: Grouping, evidence: Evidence) -> dict[str, str]:
     records = [record for record in evidence.records if record.split == split and record.image_id]
     if by == "reader":
         readers: dict[str, str] = {}
+        known = evidence.profile.reader_regex
         for table in evidence.of_kind("labels", split):
-            for image, reader in zip(table.frame["image_id"].astype(str), table.frame["reader"].astype(str), strict=True):
-                readers[image] = reader if evidence.profile.reader_regex.match(reader) else UNKNOWN
+            for image, own in table.frame.astype({"image_id": str, "reader": str}).groupby("image_id")["reader"]:
+                names = sorted(set(own))
+                readers[str(image)] = " ".join(names) if all(n == CONSENSUS or known.match(n) for n in names) else UNKNOWN
         return {str(record.image_id): readers.get(str(record.image_id), UNKNOWN) for record in records}
     return {str(record.image_id): (record.sex or UNKNOWN) if by == "sex" else _age_group(record) for record in records}
 

@@ -183,8 +183,10 @@ def _collection(name: str, split: Split, evidence: Evidence) -> Collection:
 
 
 def _readers_per_scan(split: str, evidence: Evidence) -> int | None:
-    counts = [_readers(table.frame) for table in evidence.tables if table.split == split and not table.frame.empty]
-    return max(counts, default=None)
+    tables = [table for table in evidence.tables if table.split == split and not table.frame.empty]
+    if any(table.profile.consensus for table in tables):
+        return evidence.profile.release.splits[split].readers_per_image
+    return max((_readers(table.frame) for table in tables), default=None)
 
 
 def _readers(frame: pd.DataFrame) -> int:
@@ -192,19 +194,32 @@ def _readers(frame: pd.DataFrame) -> int:
 
 
 def images_by_label(split: str, evidence: Evidence) -> dict[str, set[str]]:
-    """Return the ids of a split's images with each label: a box of a local one, a 1 for a global one."""
+    """Return the ids of a split's images with each label: a box of a local one, a 1 for a global one.
+
+    Where the profile has the readers vote, more than half of them must have seen the label.
+    """
     images: dict[str, set[str]] = {}
-    local = {label.name for label in evidence.profile.labels.local}
+    profile, declared = evidence.profile, evidence.profile.release.splits[split]
+    votes = declared.readers_per_image // 2 + 1 if declared.vote == "majority" and profile.read_independently(split) else 1
+    local = {label.name for label in profile.labels.local}
     for table in evidence.of_kind("boxes", split):
-        pairs = table.frame[["image_id", "class_name"]].astype(object).drop_duplicates()
-        for name, group in pairs[pairs["class_name"].isin(local)].groupby("class_name")["image_id"]:
-            images.setdefault(str(name), set()).update(group)
+        seen = table.frame[["image_id", "reader", "class_name"]].astype(object).drop_duplicates()
+        for name, group in seen[seen["class_name"].isin(local)].groupby("class_name")["image_id"]:
+            images.setdefault(str(name), set()).update(_with_votes(group, votes))
     for table in evidence.of_kind("labels", split):
-        for label in evidence.profile.labels.global_:
+        for label in profile.labels.global_:
             if label.name in table.labels:
-                positive = table.frame.loc[table.frame[label.name] == 1, "image_id"].astype(object)
-                images.setdefault(label.name, set()).update(positive)
+                seen = table.frame.loc[table.frame[label.name] == 1, ["image_id", "reader"]].astype(object).drop_duplicates()
+                images.setdefault(label.name, set()).update(_with_votes(seen["image_id"], votes))
     return images
+
+
+def _with_votes(images: pd.Series, votes: int) -> pd.Series | pd.Index:
+    """Return the images that stand there at least so many times."""
+    if votes == 1:
+        return images
+    counts = images.value_counts()
+    return counts[counts >= votes].index
 
 
 class Summary(NamedTuple):
