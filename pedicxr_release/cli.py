@@ -26,6 +26,7 @@ OPEN, SHUT, USAGE, INCOMPLETE = 0, 1, 2, 3
 """Exit codes: the gate is open; findings shut it; usage, profile or unreadable input; the run could not be completed."""
 
 REPORT_FORMATS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
+DIFF_FORMATS = ("text", "json", "markdown")
 TABLE_FORMATS = ("text", "json", "csv", "markdown", "latex", "html")
 
 
@@ -204,12 +205,12 @@ def _exceptions(dataset: Path, given: Path | None) -> list[RecordedException]:
     return load_exceptions(file) if given or file.is_file() else []
 
 
-def _outputs(formats: tuple[str, ...]) -> list[tuple[str, Path | None]]:
+def _outputs(formats: tuple[str, ...], known: tuple[str, ...] = REPORT_FORMATS) -> list[tuple[str, Path | None]]:
     outputs: list[tuple[str, Path | None]] = []
     for text in formats or ("text",):
         name, equals, path = text.partition("=")
-        if name not in REPORT_FORMATS:
-            raise Refusal(f"--format {name}: choose from {', '.join(REPORT_FORMATS)}")
+        if name not in known:
+            raise Refusal(f"--format {name}: choose from {', '.join(known)}")
         outputs.append((name, Path(path) if equals else None))
     if sum(file is None for _, file in outputs) > 1:
         raise Refusal("--format: one format goes to standard output; give the others a file, as in --format json=report.json")
@@ -495,6 +496,34 @@ def verify(
         if any(name == "text" for name, file in outputs if file is None):
             _console().print(f"\n{verified.files} of {verified.listed} files have the SHA-256 that SHA256SUMS.txt lists")
     sys.exit(OPEN if verified.report.verdict == "pass" else SHUT)
+
+
+@main.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@profile_option
+@click.option("--format", "formats", multiple=True, metavar="FORMAT[=FILE]",
+              help="text, json or markdown, for release notes; several with =FILE. [default: text]")  # fmt: skip
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
+@workers_option
+@quiet_option
+def diff(
+    before: Path, after: Path, profile_name: str, formats: tuple[str, ...], exit_code: bool, workers: int | None, quiet: bool
+) -> None:
+    """Say what differs between two candidates or packages, folders or zips: files, boxes, labels, Table 3."""
+    outputs = _outputs(formats, DIFF_FORMATS)
+    with refusals():
+        from pedicxr_release.diff.compare import compare
+        from pedicxr_release.diff.write import WRITERS
+        from pedicxr_release.profile import load_profile
+
+        loaded = load_profile(profile_name)
+        with _progress(quiet=quiet) as told:
+            difference = compare(before, after, loaded, workers=workers, **told)
+        for name, file in outputs:
+            with _open(file) if file else nullcontext(sys.stdout) as stream:
+                click.echo(WRITERS[name](difference), file=stream, nl=False)
+    sys.exit(SHUT if exit_code and not difference.empty else OPEN)
 
 
 # -- checks ---------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ LAYERS = [
     {"validation"},
     {"report"},
     {"package", "demo"},
+    {"diff"},
     {"cli"},
 ]
 """From the bottom to the top: a module imports from its own layer and from those before it."""

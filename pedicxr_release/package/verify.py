@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pedicxr_release.candidate import Candidate
     from pedicxr_release.engine import Progress
+    from pedicxr_release.evidence import Evidence
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.profile import Profile
 
@@ -69,7 +70,7 @@ def verify_package(
     """
     with unpacked(package) as root:
         report = validate(root, profile, options, progress=progress, started=started)
-        digests = _digests(root, report)
+        digests = file_digests(root, report.evidence)
         findings = [judged.finding for judged in report.judged]
         listed, trouble = _read_sums(root)
         trouble += judge_records(root)
@@ -103,11 +104,11 @@ def unpacked(package: Path) -> Iterator[Path]:
         raise UnreadablePackageError(f"{package}: there is no such folder or zip") from None
 
 
-def _digests(root: Path, report: Report) -> dict[str, str]:
-    """Digest of every regular file: as examined, or, for the few texts, read here."""
-    digests = {record.path: record.sha256.hex() for record in report.evidence.records if record.sha256}
-    digests |= {table.file: table.sha256.hex() for table in report.evidence.tables if table.sha256}
-    for entry in report.evidence.candidate.entries:
+def file_digests(root: Path, evidence: Evidence) -> dict[str, str]:
+    """SHA-256 of every regular file but the list of sums, by path: as examined, or, for the few texts, read here."""
+    digests = {record.path: record.sha256.hex() for record in evidence.records if record.sha256}
+    digests |= {table.file: table.sha256.hex() for table in evidence.tables if table.sha256}
+    for entry in evidence.candidate.entries:
         if entry.kind == "file" and entry.shown not in digests and entry.path != SUMS_FILE:
             with (root / entry.path).open("rb") as file:
                 digests[entry.shown] = hashlib.file_digest(file, "sha256").hexdigest()

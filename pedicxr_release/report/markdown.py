@@ -39,14 +39,14 @@ def to_markdown(report: Report) -> str:
 def _details(group: CheckGroup) -> list[str]:
     check = group.check
     title = f"<details><summary>{check.code} {check.name} × {len(group.findings):,}</summary>"
-    lines = [title, "", f"{_escape(check.what)} **Remedy:** {_escape(check.remedy)}", ""]
-    lines += [f"- {_escape(sentence(judged))}" for judged in group.findings[:PLACES]]
+    lines = [title, "", f"{escape(check.what)} **Remedy:** {escape(check.remedy)}", ""]
+    lines += [f"- {escape(sentence(judged))}" for judged in group.findings[:PLACES]]
     if len(group.findings) > PLACES:
         lines.append(f"- … and {len(group.findings) - PLACES:,} more")
     return [*lines, "", "</details>", ""]
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Escape what Markdown or HTML would take for markup."""
     text = re.sub(r"([\\`*_\[\]|#!~])", r"\\\1", text.replace("\n", " "))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,1 @@
+"""What a new version changes: two candidates or packages compared, for the release notes."""
