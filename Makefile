@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-release
 
-.PHONY: help demo test lint lock clean fuzz twin bench
+.PHONY: help demo test lint docs lock clean fuzz twin bench
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -31,6 +31,10 @@ lint: $(VENV)/installed  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/installed  ## build the documentation, strictly, in build/site
+	$(BIN)/python scripts/reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 lock:  ## renew requirements-dev.lock from pyproject.toml
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv
@@ -46,7 +50,8 @@ twin: $(VENV)/installed  ## make the full-size twin (1.4 GB) and assert that Tab
 	rm -rf build/twin && mkdir -p build/twin
 	TWIN=build/twin $(BIN)/python -m pytest tests/e2e/test_twin.py
 
-bench: $(VENV)/installed  ## measure the gate against the machine's limit, the parts of examine, and large tables
+bench: $(VENV)/installed  ## measure the gate against the machine's limit, the parts of examine, large tables, and the HTML report
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/examine_parts.py
 	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python benchmarks/report_page.py

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pedicxr_release.examine.image import ExamineOptions, Examiner, StoreError
 from pedicxr_release.examine.record import ImageFile, ImageRecord
 from pedicxr_release.finding import Fact, Finding
+from pedicxr_release.lifeline import hold_lifeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -176,6 +177,7 @@ def seconds_allowed(size: int) -> float:
 
 def _start_worker(profile: Profile, options: ExamineOptions) -> None:
     global _examiner
+    hold_lifeline()
     warnings.simplefilter("ignore")  # libraries quote values in warnings and logs
     logging.disable()
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:

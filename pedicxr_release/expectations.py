@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
+from pedicxr_release.lifeline import hold_lifeline
 from pedicxr_release.profile import ProfileError
 from pedicxr_release.resources import data_folder
 
@@ -138,7 +139,7 @@ class ExpectationRunner:
         """Start the worker and have it import Great Expectations, if any suite applies to so many rows."""
         if any(suite.meta.minimum_rows <= largest for suite in self._suites):
             context = multiprocessing.get_context("forkserver")
-            self._pool = ProcessPoolExecutor(1, context)
+            self._pool = ProcessPoolExecutor(1, context, initializer=hold_lifeline)
             self._pool.submit(_prepare)
 
     def run(self, frames: Mapping[FrameName, pd.DataFrame]) -> list[Outcome]:

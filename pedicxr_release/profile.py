@@ -73,23 +73,34 @@ Title = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 '*,?:()\-/]*$", ma
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Attribute(_Part):
     """A retained data element (Table 2 of the paper) or an allowed file-meta element, with what its value may be."""
 
     tag: Tag
+    """The data element, as `(gggg,eeee)`."""
     keyword: str
+    """Its keyword in the DICOM dictionary."""
     vr: str
+    """Its VR in the DICOM dictionary."""
     vm: Annotated[str, Field(pattern=r"^\d+(-(\d+|n))?$")] = "1"
+    """How many values it may have."""
     required: bool = False
+    """Whether it must be there and hold a value."""
     values: tuple[str | int | float, ...] = ()
+    """The only values allowed."""
     from_image_id: tuple[Literal["hex", "uuid"], ...] = ()
+    """Forms in which the value may be made from the image id."""
     minimum: float | None = None
+    """A number below it is an error."""
     maximum: float | None = None
+    """A number above it is an error."""
     plausible_minimum: float | None = None
+    """A number below it is a warning."""
     plausible_maximum: float | None = None
+    """A number above it is a warning."""
 
     @model_validator(mode="after")
     def _agrees_with_the_dictionary(self) -> Self:
@@ -118,25 +129,35 @@ class TransferSyntax(_Part):
     """A transfer syntax that image files may use."""
 
     uid: str
+    """Its UID."""
     name: str
+    """Its name in DICOM PS3.6."""
 
 
 class PixelExpectation(_Part):
     """What an image is expected to look like; outside of it a person should look."""
 
     aspect_minimum: PositiveFloat
+    """Least rows / columns."""
     aspect_maximum: PositiveFloat
+    """Largest rows / columns."""
     clipped_maximum: Annotated[float, Field(gt=0, le=1)]
+    """Largest share of pixels at the smallest or the largest value."""
     distinct_minimum: PositiveInt
+    """Least number of distinct values in a sample of the pixels."""
 
 
 class DicomProfile(_Part):
     """``dicom.yaml``: which data elements may stand in an image file."""
 
     transfer_syntaxes: tuple[TransferSyntax, ...]
+    """Transfer syntaxes that image files may use."""
     file_meta: tuple[Attribute, ...]
+    """Elements that the file meta group may hold."""
     attributes: tuple[Attribute, ...]
+    """Elements that the data set may hold; any other is an error, at any depth."""
     pixels: PixelExpectation
+    """What an image is expected to look like."""
 
     @model_validator(mode="after")
     def _no_element_twice(self) -> Self:
@@ -166,27 +187,37 @@ class Label(_Part):
     """One label: its number in Table 3, the dataset's spelling, the paper's, and what it is mistaken for."""
 
     number: PositiveInt
+    """Its number in Table 3."""
     name: str
+    """The dataset's own spelling."""
     paper: str | None = None
+    """The paper's name where it differs."""
     aliases: tuple[str, ...] = ()
+    """What it is mistaken for; only used to suggest what was meant."""
 
 
 class ClassIds(_Part):
     """How class ids are numbered in the boxes table, if it has them."""
 
     first: NonNegativeInt = 1
+    """The class id of label number 1."""
     placeholder: tuple[int | None, ...] = (None,)
+    """What the placeholder row carries; null for an empty cell."""
 
 
 class Labels(_Part):
     """``labels.yaml``: the local labels, drawn as boxes, and the global labels of the whole image."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     local: tuple[Label, ...]
+    """Labels that are drawn as boxes."""
     global_: tuple[Label, ...] = Field(alias="global")
+    """Labels of the whole image."""
     no_finding: str
+    """The global label that excludes every other one."""
     class_ids: ClassIds = ClassIds()
+    """How class ids are numbered."""
 
     @model_validator(mode="after")
     def _numbers_and_names_are_unique(self) -> Self:
@@ -221,11 +252,17 @@ class Column(_Part):
     """A column of a table."""
 
     name: str
+    """What stands in the header."""
     role: ColumnRole = "other"
+    """What the column means to the checks."""
     type: Literal["string", "number", "integer"]
+    """What its cells hold."""
     unit: str | None = None
+    """Unit of its numbers, for the README."""
     nullable: bool = False
+    """Whether a cell may be empty."""
     aliases: tuple[str, ...] = ()
+    """Other names that code in the wild knows it by."""
 
     @property
     def key(self) -> str:
@@ -236,10 +273,12 @@ class Column(_Part):
 class LabelColumns(_Part):
     """Whether a label table has a column for each global and each local label."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     global_: Literal["required", "optional"] = Field("required", alias="global")
+    """Whether the global labels must have columns."""
     local: Literal["required", "optional", "absent"] = "absent"
+    """Whether the local labels have columns too."""
     spelled: dict[str, str] = {}
     """How this table spells a label that it spells in its own way, by the label's name."""
 
@@ -248,11 +287,15 @@ class TableProfile(_Part):
     """``tables/<name>.yaml``: the columns of one kind of table."""
 
     kind: Literal["boxes", "labels"]
+    """A row a box, or a row an image."""
     columns: tuple[Column, ...]
+    """Its columns in order, but for those of labels."""
     consensus: bool = False
     """Whether the rows are what the readers agreed on, so that there is no column that names one."""
     placeholder: str | None = None
+    """Class name of the row that stands for an image without a box."""
     labels: LabelColumns | None = None
+    """Which labels have columns, for a table of kind labels."""
 
     @model_validator(mode="after")
     def _has_the_columns_its_kind_needs(self) -> Self:
@@ -284,90 +327,138 @@ class IdentityWords(_Part):
     """``identity.yaml``: words by which text that identifies a person is known in the dataset's language."""
 
     family_names: tuple[str, ...] = ()
+    """Family names."""
     middle_names: tuple[str, ...] = ()
+    """Middle names that mark what stands around them as a name."""
     address_words: tuple[str, ...] = ()
+    """Words that make an address."""
     record_words: tuple[str, ...] = ()
+    """Words that introduce a record number."""
 
 
 class SplitReference(_Part):
     """First rows of Table 3 for one split: medians, shares in percent, decimal gigabytes of image files."""
 
     rows: PositiveFloat
+    """Median of rows."""
     columns: PositiveFloat
+    """Median of columns."""
     age_years: PositiveFloat
+    """Median age."""
     male_percent: float
+    """Of the images that carry a sex."""
     female_percent: float
+    """Of the images that carry a sex."""
     gigabytes: float
+    """Of image files, decimal."""
 
 
 class Split(_Part):
     """One split: its declared number of images and its tables, by the name of the table's profile."""
 
     images: NonNegativeInt
+    """Declared number of images."""
     years: str | None = None
+    """When they were made, as Table 3 says it."""
     readers_per_image: PositiveInt = 1
+    """How many readers look at each image."""
     vote: Literal["any", "majority"] = "any"
     """How many of an image's readers must have seen a label for Table 3 to count it."""
     reference: SplitReference | None = None
+    """First rows of Table 3."""
     tables: dict[str, str]
+    """File of each table, by the name of its profile in `tables/`."""
 
 
 class ImageFiles(_Part):
     """How image files are named."""
 
     extension: Annotated[str, Field(pattern=r"^\.[a-z0-9]+$")]
+    """What image files end in."""
     id_pattern: Regex
+    """Regular expression of an image id, which is the rest of the name."""
 
 
 class AgeLimits(_Part):
     """Ages in years: at or above `limit_years` nobody belongs into the dataset; above `identifying_years` nobody may."""
 
     limit_years: PositiveFloat
+    """At or above it nobody belongs into the dataset."""
     identifying_years: PositiveFloat = 89
+    """Above it an age identifies (HIPAA Safe Harbor: 89)."""
 
 
 class FigureChoice(_Part):
     """What Figures 3 and 4 show: which split (the first one if not said), and from how many images on a label."""
 
     split: str | None = None
+    """Which split Figures 3 and 4 show; the first one if not said."""
     rare_below: PositiveInt = 10
+    """A label with fewer images is left out."""
 
 
 class License(_Part):
     """Under which terms the release is published; `file` is the profile's own text of it."""
 
     name: str
+    """Its name."""
     url: str | None = None
+    """Where its text is."""
     file: str | None = None
+    """The profile's own text of it."""
 
 
 class Release(_Part):
     """``release.yaml``: what is released, under which name, and which files it has."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """The profile's name."""
     slug: Slug
+    """PhysioNet's project slug, which names the packaged folder."""
     version: Version
+    """Version of the release."""
     title: Title
+    """Title of the project."""
     description: str
+    """What the dataset is, for README and Croissant."""
     authors: tuple[str, ...] = ()
+    """Authors in order."""
     citation: str = ""
+    """How to cite it."""
     url: str | None = None
+    """Its page."""
     license: License
+    """Under which terms it is published."""
     images: ImageFiles
+    """How image files are named."""
     reader_pattern: Regex
+    """Regular expression of a reader's pseudonym."""
     age: AgeLimits
+    """Ages that may stand in a header."""
     splits: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], Split]
+    """Splits by the name of their folder."""
     optional_files: tuple[str, ...] = ()
+    """Files that may stand at the root beside the tables."""
     reference: str | None = None
+    """File of Table 3 in the profile."""
     enforce_reference: bool = False
+    """Whether declared counts and Table 3 are a duty, as with `--published`."""
     figures: FigureChoice = FigureChoice()
+    """What Figures 3 and 4 show."""
     subject_info: bool = False
+    """Whether `package` writes PhysioNet's subject-info.csv."""
     croissant: bool = False
+    """Whether `package` writes Croissant metadata."""
     date_published: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    """ISO date for Croissant."""
     responsible_ai: dict[str, str] = {}
+    """Statements for Croissant RAI, by key."""
     severity: dict[str, Severity] = {}
+    """Severities other than the declared ones, by code of the check."""
     never_except: tuple[str, ...] = ("PHI", "LAY103", "DCM202", "DCM206")
+    """Checks, by code or the start of it, from which no exception can be recorded."""
     expectations: tuple[str, ...] | None = None
+    """Great Expectations suites in the profile; the built-in ones if not said."""
 
     @model_validator(mode="after")
     def _severities_name_checks(self) -> Self:

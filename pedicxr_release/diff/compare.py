@@ -30,20 +30,23 @@ WITHHELD = "(withheld)"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Renamed(_Part):
     """A file that has the same bytes under another path."""
 
     old: str
+    """Its path before."""
     new: str
+    """Its path after."""
 
 
 class Changed(_Part):
     """A file under the same path with other bytes."""
 
     path: str
+    """Relative to the dataset, with /."""
     what: Literal["pixels", "header", "table", "text"] = Field(description="an image: its pixels, or only its header")
 
 
@@ -51,52 +54,79 @@ class Files(_Part):
     """Files by what became of them. The list of sums is left out: it follows from the others."""
 
     same: int
+    """Number of files with the same path and bytes."""
     added: list[str]
+    """Paths that are new."""
     removed: list[str]
+    """Paths that are gone."""
     renamed: list[Renamed]
+    """Paths that are others now."""
     changed: list[Changed]
+    """Paths with other bytes."""
 
 
 class BoxChange(_Part):
     """Boxes of one class on one image; one that was removed while another was added has moved."""
 
     split: str
+    """Of the image."""
     image_id: str
+    """The image."""
     label: str
+    """Class of the boxes."""
     added: int
+    """Boxes that are new."""
     removed: int
+    """Boxes that are gone."""
     moved: int
+    """Boxes with other corners."""
 
 
 class LabelChange(_Part):
     """One label of one image, by one of its readers: 0, 1, or None where the row or the column is not there."""
 
     split: str
+    """Of the image."""
     image_id: str
+    """The image."""
     label: str
+    """The label."""
     before: int | None
+    """What the table said."""
     after: int | None
+    """What it says."""
 
 
 class CellChange(_Part):
     """One cell of Table 3 that is another one now."""
 
     row: str
+    """Name of the row."""
     split: str
+    """Column."""
     before: str
+    """As printed."""
     after: str
+    """As printed."""
 
 
 class Difference(_Part):
     """All that is different between two candidates or packages."""
 
     schema_version: Literal[1] = 1
+    """Of this format."""
     before: str
+    """What was compared, as it was given."""
     after: str
+    """With what."""
     files: Files
+    """Files by what became of them."""
     boxes: list[BoxChange]
+    """By image and class."""
     labels: list[LabelChange]
+    """By image and label."""
     table3: list[CellChange]
+    """Cells that are others now."""
 
     @property
     def empty(self) -> bool:

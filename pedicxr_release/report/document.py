@@ -13,22 +13,27 @@ if TYPE_CHECKING:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Tool(_Part):
     """Which program wrote the report."""
 
     name: str = "pedicxr-release"
+    """Always the same."""
     version: str
+    """Version of the program."""
 
 
 class ProfileUsed(_Part):
     """Which profile was used; the digest is over its files."""
 
     name: str
+    """Its name."""
     version: str
+    """The version of the release that it describes."""
     digest: str
+    """SHA-256 over the names and bytes of its files."""
 
 
 class DatasetSeen(_Part):
@@ -38,22 +43,29 @@ class DatasetSeen(_Part):
     images: int = Field(description="files in the folders of the splits")
     bytes: int = Field(description="their size")
     tables: list[str]
+    """Tables that were read."""
 
 
 class Counts(_Part):
     """Number of findings by severity; an excepted one counts only as excepted."""
 
     error: int
+    """Findings that shut the gate."""
     warning: int
+    """Findings that a person should look at."""
     info: int
+    """Findings worth knowing."""
     excepted: int = 0
+    """Findings from which an exception is recorded."""
 
 
 class Place(_Part):
     """Where in the file: see `Location`."""
 
     tag: str | None = None
+    """The data element, with the way to it if nested."""
     keyword: str | None = None
+    """Its keyword."""
     row: int | None = Field(None, description="line in an editor; the header is line 1")
     column: str | int | None = Field(None, description="name of a declared column, position from 1 of another")
     offset: int | None = Field(None, description="bytes from the start of the file")
@@ -63,40 +75,59 @@ class Entry(_Part):
     """One finding."""
 
     code: str
+    """The check's code."""
     name: str
+    """The check's name."""
     severity: Severity
+    """Its weight in this release."""
     path: str = Field(description="relative to the dataset, with /; empty for the dataset as a whole")
     image_id: str | None = None
+    """The image, where it is about one."""
     location: Place
+    """Where in the file; only what has a meaning."""
     message: str
+    """What is wrong, without any value."""
     excepted: bool | None = None
+    """True if an exception is recorded from it, else left out."""
 
 
 class FileSeen(_Part):
     """One image file or table that was read."""
 
     path: str
+    """Relative to the dataset, with /."""
     size: int
+    """Bytes."""
     sha256: str | None
+    """Its digest; null with `--no-hash`."""
 
 
 class Files(_Part):
     """Every file that was read."""
 
     files: list[FileSeen]
+    """Images and tables, by path."""
 
 
 class ReportDocument(_Part):
     """The report of one run of the gate."""
 
     schema_version: Literal[1] = 1
+    """Of this format."""
     tool: Tool
+    """What wrote it."""
     profile: ProfileUsed
+    """What it was judged by."""
     dataset: DatasetSeen
+    """What was looked at."""
     verdict: Literal["pass", "fail"]
+    """`pass`: the gate is open."""
     counts: Counts
+    """Findings by severity."""
     findings: list[Entry]
+    """Sorted by path, location and code."""
     evidence: Files | None = None
+    """With `--with-evidence`."""
 
 
 def document(report: Report, *, with_evidence: bool = False) -> ReportDocument:

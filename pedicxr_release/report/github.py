@@ -5,6 +5,7 @@ GitHub keeps ten errors and ten warnings a step, so a finding each would hide al
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from pedicxr_release.finding import Severity
@@ -19,16 +20,18 @@ COMMANDS = {Severity.error: "error", Severity.warning: "warning", Severity.info:
 
 
 def to_github(report: Report) -> str:
-    """Write a report as GitHub workflow commands, and the verdict as a plain line."""
-    lines = [_command(group) for group in group_by_check(report) if group.findings]
+    """Write a report as GitHub workflow commands, and the verdict as a plain line; paths as seen from where the run began."""
+    root = report.evidence.candidate.root
+    base = PurePath() if root.is_absolute() else PurePath(root)
+    lines = [_command(group, base) for group in group_by_check(report) if group.findings]
     return "\n".join([*lines, verdict_line(report)]) + "\n"
 
 
-def _command(group: CheckGroup) -> str:
+def _command(group: CheckGroup, base: PurePath) -> str:
     check, first = group.check, group.findings[0]
     properties = {"title": f"{check.code} {check.name}"}
     if first.finding.path:
-        properties["file"] = first.finding.path
+        properties["file"] = (base / first.finding.path).as_posix()
     if first.finding.location.row is not None:
         properties["line"] = str(first.finding.location.row)
     more = len(group.findings) - 1

@@ -36,43 +36,38 @@ class ComparedCell(NamedTuple):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
 class Collection(_Part):
-    """The upper part of Table 3 for one split.
-
-    Attributes
-    ----------
-    scans
-        Number of images.
-    readers_per_scan
-        Most readers that any image has; None without tables.
-    rows, columns
-        Medians in pixels, each on its own.
-    age_years, with_age
-        Median age in years over the images that carry an age, and their number.
-    male_percent, female_percent, with_sex
-        Shares of the images that carry a sex, and their number.
-    bytes
-        Size of the image files.
-    reference, declared
-        What the reference has for this split, and its number of scans.
-    """
+    """The upper part of Table 3 for one split."""
 
     years: str | None
+    """When the images were made, from the profile."""
     scans: int
+    """Number of images."""
     readers_per_scan: int | None
+    """Most readers that any image has; null without tables."""
     rows: float | None
+    """Median, in pixels."""
     columns: float | None
+    """Median, in pixels."""
     age_years: float | None
+    """Median over the images that carry an age."""
     with_age: int
+    """Images that carry an age."""
     male_percent: float | None
+    """Of the images that carry a sex."""
     female_percent: float | None
+    """Of the images that carry a sex."""
     with_sex: int
+    """Images that carry a sex."""
     bytes: int
+    """Size of the image files."""
     reference: SplitReference | None = None
+    """What the reference has for this split."""
     declared: int
+    """Number of images that the profile declares."""
 
     @property
     def gigabytes(self) -> float:
@@ -91,9 +86,13 @@ class Cell(_Part):
     """One label in one split: images with it, of how many in percent, and the reference where there is one."""
 
     count: int
+    """Images with the label."""
     percent: float | None
+    """Of the split's images."""
     reference: int | None = None
+    """What the reference has."""
     reference_percent: float | None = None
+    """Of the declared number of images."""
 
     @property
     def difference(self) -> int | None:
@@ -105,17 +104,24 @@ class LabelRow(_Part):
     """One label row of Table 3."""
 
     number: int
+    """In Table 3."""
     name: str
+    """In the dataset."""
     kind: Literal["local", "global"]
+    """Drawn as boxes, or of the whole image."""
     cells: dict[str, Cell]
+    """By split."""
     source: str | None = None
+    """Where the reference is from."""
 
 
 class Table3(_Part):
     """Table 3: a column a split."""
 
     collection: dict[str, Collection]
+    """The upper part, by split."""
     labels: list[LabelRow]
+    """The lower part, in the order of the numbers."""
 
 
 def compute_table3(evidence: Evidence) -> Table3:
