@@ -35,7 +35,7 @@ class Entry:
         Relative to the dataset with ``/``, as it is. Only for opening the file.
     shown
         The same as reports may show it: names that could be a person's are withheld (see `shown_name`).
-    kind, size, mode, mtime_ns
+    kind, size, mode, mtime_ns, ctime_ns, inode
         From `lstat`.
     xattrs
         Names of its extended attributes.
@@ -47,6 +47,8 @@ class Entry:
     size: int
     mode: int
     mtime_ns: int = 0
+    ctime_ns: int = 0
+    inode: int = 0
     xattrs: tuple[str, ...] = ()
 
     @property
@@ -137,7 +139,15 @@ def _below(
         status = child.stat(follow_symlinks=False)
         kind = _kind(status.st_mode)
         yield Entry(
-            path, shown, kind, status.st_size, stat.S_IMODE(status.st_mode), status.st_mtime_ns, _xattrs(child.path, kind)
+            path,
+            shown,
+            kind,
+            status.st_size,
+            stat.S_IMODE(status.st_mode),
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            _xattrs(child.path, kind),
         )
         if kind == "folder":
             yield from _below(Path(child.path), path + "/", shown + "/", declared, profile, unreadable)

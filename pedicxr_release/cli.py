@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from pedicxr_release.cache import EvidenceCache
     from pedicxr_release.evidence import Evidence
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.profile import Profile
@@ -148,6 +149,9 @@ fail_on_option = click.option(
 @click.option(
     "--save-evidence", type=click.Path(path_type=Path), metavar="FILE", help="Keep what was read, for `stats --evidence`."
 )
+@click.option("--cache", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where evidence of unchanged files is kept. [default: the user's cache folder]")  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Read every file anew, and keep nothing.")
 @workers_option
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @quiet_option
@@ -165,6 +169,8 @@ def validate(
     exceptions: Path | None,
     record_exceptions: Path | None,
     save_evidence: Path | None,
+    cache: Path | None,
+    no_cache: bool,
     workers: int | None,
     verbose: bool,
     quiet: bool,
@@ -183,8 +189,8 @@ def validate(
         )  # fmt: skip
         profile = load_profile(profile_name)
         recorded = _exceptions(dataset, exceptions)
-        with _progress(quiet=quiet) as told:
-            report = run(dataset, profile, options, exceptions=recorded, **told)
+        with _cache(cache, wanted=not no_cache) as kept, _progress(quiet=quiet) as told:
+            report = run(dataset, profile, options, exceptions=recorded, cache=kept, **told)
         if record_exceptions:
             from pedicxr_release.exceptions import draft_exceptions
 
@@ -196,6 +202,27 @@ def validate(
             _write_text(save_evidence, evidence_text(report.evidence))
         _write_reports(report, outputs, verbose=verbose, with_evidence=with_evidence)
     sys.exit(OPEN if report.verdict == "pass" else SHUT)
+
+
+@contextmanager
+def _cache(folder: Path | None, *, wanted: bool) -> Iterator[EvidenceCache | None]:
+    """The cache of evidence. One that cannot be used is an error only if it was asked for by its folder."""
+    from pedicxr_release.cache import CacheError, EvidenceCache, default_folder
+
+    if not wanted:
+        yield None
+        return
+    try:
+        kept = EvidenceCache(folder or default_folder())
+    except CacheError as error:
+        if folder:
+            raise Refusal(str(error)) from None
+        yield None
+        return
+    try:
+        yield kept
+    finally:
+        kept.close()
 
 
 def _exceptions(dataset: Path, given: Path | None) -> list[RecordedException]:

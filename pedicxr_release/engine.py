@@ -57,6 +57,7 @@ def examine_all(
     *,
     workers: int | None = None,
     progress: Progress | None = None,
+    arrived: Callable[[list[ImageRecord]], None] | None = None,
 ) -> list[ImageRecord]:
     """Examine files in worker processes.
 
@@ -70,6 +71,8 @@ def examine_all(
         Number of processes; by default `available_cores`.
     progress
         Told how much was done.
+    arrived
+        Given each batch of records as soon as it is there.
 
     Returns
     -------
@@ -88,6 +91,8 @@ def examine_all(
     for batch in _run(files, profile, options, count):
         for record in batch:
             records[record.path] = record
+        if arrived:
+            arrived(batch)
         if progress:
             progress(len(batch), sum(record.size for record in batch))
     return [records[file.path] for file in files]

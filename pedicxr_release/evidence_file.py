@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pedicxr_release.examine.record import ImageFile
     from pedicxr_release.profile import Profile
 
-LEFT_OUT = frozenset({"findings", "account", "sha256", "pixel_digest", "mtime_ns", "inode"})
+LEFT_OUT = frozenset({"findings", "account", "sha256", "pixel_digest", "mtime_ns", "ctime_ns", "inode"})
 
 
 class EvidenceMisfitError(ValueError):

@@ -6,25 +6,27 @@ analytics and progress bars are off, and of its results only counts are taken.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
+from pedicxr_release.cache import program_digest
 from pedicxr_release.lifeline import hold_lifeline
 from pedicxr_release.profile import ProfileError
 from pedicxr_release.resources import data_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
+    from pedicxr_release.cache import EvidenceCache
     from pedicxr_release.profile import Profile
 
 FrameName = Literal["images", "boxes", "labels"]
@@ -128,11 +130,14 @@ class ExpectationRunner:
         What is expected.
     data_docs
         Folder into which Great Expectations writes its own Data Docs, without values.
+    cache
+        Outcomes of earlier runs, for the same suites over the same frames.
     """
 
-    def __init__(self, suites: list[Suite], data_docs: Path | None = None) -> None:
+    def __init__(self, suites: list[Suite], data_docs: Path | None = None, cache: EvidenceCache | None = None) -> None:
         self._suites = suites
         self._data_docs = data_docs
+        self._cache = cache
         self._pool: ProcessPoolExecutor | None = None
 
     def start(self, largest: int) -> None:
@@ -153,19 +158,36 @@ class ExpectationRunner:
         applicable = [suite for suite in self._suites if 0 < len(frames[suite.meta.frame]) >= suite.meta.minimum_rows]
         if not applicable:
             return []
+        needed = {suite.meta.frame: frames[suite.meta.frame] for suite in applicable}
+        cache = None if self._data_docs else self._cache
+        key = _depends(applicable, needed) if cache else b""
+        if cache and (known := cache.find([key])):
+            return [Outcome(**row) for row in json.loads(known[key])]
         if self._pool is None:
             self.start(max(map(len, frames.values())))
         assert self._pool is not None
-        needed = {suite.meta.frame: frames[suite.meta.frame] for suite in applicable}
         outcomes, refused = self._pool.submit(_evaluate, applicable, needed, self._data_docs).result()
         if refused:
             raise SuiteError(refused)
+        if cache:
+            cache.keep({key: json.dumps([asdict(outcome) for outcome in outcomes])})
         return outcomes
 
     def close(self) -> None:
         """End the worker."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _depends(suites: Sequence[Suite], frames: Mapping[FrameName, pd.DataFrame]) -> bytes:
+    """Digest over what outcomes depend on: this program, the suites, and every cell of the frames."""
+    digest = hashlib.blake2b(program_digest().encode(), digest_size=16)
+    for suite in suites:
+        digest.update(suite.model_dump_json().encode())
+    for name, frame in sorted(frames.items()):
+        digest.update(f"{name} {list(frame.columns)}".encode())
+        digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.digest()
 
 
 # -- in the worker -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pedicxr_release import __version__
+from pedicxr_release.cache import RecordCache
 from pedicxr_release.candidate import list_candidate
 from pedicxr_release.engine import examine_all
 from pedicxr_release.evidence import Evidence
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from pedicxr_release.candidate import Candidate
+    from pedicxr_release.cache import EvidenceCache
+    from pedicxr_release.candidate import Candidate, Entry
     from pedicxr_release.engine import Progress
     from pedicxr_release.examine.image import Mode
+    from pedicxr_release.examine.record import ImageFile
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.finding import Finding
     from pedicxr_release.profile import Profile
@@ -152,6 +155,7 @@ def validate(
     exceptions: Sequence[RecordedException] = (),
     progress: Progress | None = None,
     started: Callable[[Candidate], None] | None = None,
+    cache: EvidenceCache | None = None,
 ) -> Report:
     """Take a candidate through the whole gate.
 
@@ -169,6 +173,8 @@ def validate(
         Told how many files and bytes were just examined.
     started
         Told what lies in the folder, before any file is read.
+    cache
+        Evidence of earlier runs, for files that have not changed.
 
     Raises
     ------
@@ -176,7 +182,7 @@ def validate(
         When the folder cannot be listed.
     """
     options = options or GateOptions()
-    evidence = gather(root, profile, options, progress=progress, started=started)
+    evidence = gather(root, profile, options, progress=progress, started=started, cache=cache)
     found = [finding for record in evidence.records for finding in record.findings]
     found += evidence.strays
     found += [finding for table in evidence.tables for finding in table.findings]
@@ -191,17 +197,27 @@ def gather(
     *,
     progress: Progress | None = None,
     started: Callable[[Candidate], None] | None = None,
+    cache: EvidenceCache | None = None,
 ) -> Evidence:
     """Read a candidate: each image once, each table once; as `validate`, without judging."""
     candidate = list_candidate(root, profile)
     if started:
         started(candidate)
     images = candidate.images(profile)
-    runner = ExpectationRunner(load_suites(profile) if options.expectations else [], options.data_docs)
-    runner.start(len(images))
+    examine = ExamineOptions(options.pixels, options.hash, options.store, options.mode)
+    kept = RecordCache(cache, root, profile, examine) if cache and not options.store else None
+    known = {record.path: record for record in kept.find(_entries_of(images, candidate))} if kept else {}
+    if progress and known:
+        progress(len(known), sum(record.size for record in known.values()))
+    unknown = [image for image in images if image.path not in known]
+    runner = ExpectationRunner(load_suites(profile) if options.expectations else [], options.data_docs, cache)
+    if unknown:
+        runner.start(len(images))
     try:
-        examine = ExamineOptions(options.pixels, options.hash, options.store, options.mode)
-        records = examine_all(images, profile, examine, workers=options.workers, progress=progress)
+        arrived = kept.keep if kept else None
+        read = examine_all(unknown, profile, examine, workers=options.workers, progress=progress, arrived=arrived)
+        known |= {record.path: record for record in read}
+        records = [known[image.path] for image in images]
         tables = _read_tables(candidate, profile)
         strays = list(scan_strays(candidate, profile))
         evidence = Evidence(
@@ -212,6 +228,11 @@ def gather(
     finally:
         runner.close()
     return evidence
+
+
+def _entries_of(images: Sequence[ImageFile], candidate: Candidate) -> list[Entry]:
+    by_path = {entry.shown: entry for entry in candidate.entries}
+    return [by_path[image.path] for image in images]
 
 
 def gather_from_file(root: Path, profile: Profile, file: Path) -> Evidence:

@@ -18,6 +18,7 @@ LAYERS = [
     {"identity"},
     {"examine"},
     {"candidate"},
+    {"cache"},
     {"engine", "tables", "strays", "expectations", "exceptions"},
     {"evidence", "evidence_file"},
     {"stats"},

@@ -85,7 +85,8 @@ class Examiner:
         except OSError as error:
             return _bare(file, 0, Finding("LAY113", file.path, facts={"reason": reason(error)}, image_id=file.image_id))
         with memoryview(mapped) as buffer:
-            return replace(self._examine(file, buffer, found), mtime_ns=status.st_mtime_ns, inode=status.st_ino)
+            record = self._examine(file, buffer, found)
+        return replace(record, mtime_ns=status.st_mtime_ns, ctime_ns=status.st_ctime_ns, inode=status.st_ino)
 
     def _examine(self, file: ImageFile, buffer: memoryview, found: Collector) -> ImageRecord:
         sha256 = hashlib.sha256(buffer).digest() if self._options.hash else None

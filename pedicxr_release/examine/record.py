@@ -59,7 +59,7 @@ class ImageRecord:
         Extremes of the stored values.
     published_form
         Whether Media Storage SOP Instance UID is the bare image id, which is no valid UID.
-    mtime_ns, inode
+    mtime_ns, ctime_ns, inode
         Of the file that was read, to tell whether it is still the same.
     account
         How many bytes of the file are what.
@@ -86,6 +86,7 @@ class ImageRecord:
     largest: int | None = None
     published_form: bool = False
     mtime_ns: int = 0
+    ctime_ns: int = 0
     inode: int = 0
     account: ByteAccount | None = None
     findings: tuple[Finding, ...] = ()
