@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-release
 
-.PHONY: help demo test lint docs lock clean fuzz twin bench
+.PHONY: help demo test lint docs lock clean fuzz twin bench bench-scale
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -50,8 +50,11 @@ twin: $(VENV)/installed  ## make the full-size twin (1.4 GB) and assert that Tab
 	rm -rf build/twin && mkdir -p build/twin
 	TWIN=build/twin $(BIN)/python -m pytest tests/e2e/test_twin.py
 
-bench: $(VENV)/installed  ## measure the gate against the machine's limit, the parts of examine, large tables, and the HTML report
-	$(BIN)/python benchmarks/gate.py
+bench: $(VENV)/installed  ## measure the gate against limit and peers, into docs/performance-table.md; examine, tables, HTML
+	$(BIN)/python benchmarks/gate.py --write docs/performance-table.md
 	$(BIN)/python benchmarks/examine_parts.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/report_page.py
+
+bench-scale: $(VENV)/installed  ## measure up to 1,000,000 images as records, and 100,000 real small files
+	$(BIN)/python benchmarks/scale.py

@@ -44,8 +44,15 @@ class Refusal(click.ClickException):
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what the library raises into a refusal; anything unforeseen into one that quotes nothing."""
+def refusals(*, workers: bool = False) -> Iterator[None]:
+    """Turn what the library raises into a refusal; anything unforeseen into one that quotes nothing.
+
+    With workers, their server starts now, so that its imports and this process's own go on side by side.
+    """
+    if workers:
+        from pedicxr_release.workers import worker_context
+
+        worker_context()
     from pedicxr_release.candidate import CandidateError
     from pedicxr_release.exceptions import ExceptionsError
     from pedicxr_release.profile import ProfileError
@@ -177,7 +184,7 @@ def validate(
 ) -> None:
     """Take the candidate in DATASET through the gate."""
     outputs = _outputs(formats)
-    with refusals():
+    with refusals(workers=True):
         from pedicxr_release.finding import Severity
         from pedicxr_release.profile import load_profile
         from pedicxr_release.validation import GateOptions
@@ -345,7 +352,7 @@ def stats(
     quiet: bool,
 ) -> None:
     """Print Table 3 of the paper, computed from the files in DATASET."""
-    with refusals():
+    with refusals(workers=True):
         from pedicxr_release.evidence_file import EvidenceMisfitError
         from pedicxr_release.profile import load_profile
         from pedicxr_release.stats.table3 import compute_table3
@@ -380,10 +387,10 @@ def _draw(gathered: Evidence, table: Table3, folder: Path) -> None:
     except ImportError:
         raise Refusal("--figures needs matplotlib: pip install 'pedicxr-release[figures]'") from None
     try:
-        written = draw_figures(gathered, table, folder)
+        drawn = draw_figures(gathered, table, folder)
     except OSError as error:
         raise Refusal(f"{folder}: cannot be written: {(error.strerror or 'refused').lower()}", INCOMPLETE) from None
-    click.echo(f"drew {len(written)} files in {folder}", err=True)
+    click.echo(f"drew {len(drawn)} figures in {folder}", err=True)
 
 
 def _write_table3(table: Table3, profile: Profile, form: str, *, compare: bool) -> None:
@@ -450,7 +457,7 @@ def package(
 
     Beside it, OUT/<slug>-<version>.evidence/ holds what the release manager keeps.
     """
-    with refusals():
+    with refusals(workers=True):
         from pedicxr_release.finding import Severity
         from pedicxr_release.package.write import write_package
         from pedicxr_release.profile import load_profile
@@ -501,7 +508,7 @@ def verify(
     The exceptions that were used to make it hold again, where its evidence lies beside it.
     """
     outputs = _outputs(formats)
-    with refusals():
+    with refusals(workers=True):
         from pedicxr_release.finding import Severity
         from pedicxr_release.package.verify import verify_package
         from pedicxr_release.profile import load_profile
@@ -539,7 +546,7 @@ def diff(
 ) -> None:
     """Say what differs between two candidates or packages, folders or zips: files, boxes, labels, Table 3."""
     outputs = _outputs(formats, DIFF_FORMATS)
-    with refusals():
+    with refusals(workers=True):
         from pedicxr_release.diff.compare import compare
         from pedicxr_release.diff.write import WRITERS
         from pedicxr_release.profile import load_profile

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from pedicxr_release.examine.image import ExamineOptions, Examiner, StoreError
 from pedicxr_release.examine.record import ImageFile, ImageRecord
 from pedicxr_release.finding import Fact, Finding
-from pedicxr_release.lifeline import hold_lifeline
+from pedicxr_release.workers import hold_lifeline, worker_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -145,9 +145,7 @@ def _one_by_one(files: Iterable[ImageFile], profile: Profile, options: ExamineOp
 
 @contextmanager
 def _pool(profile: Profile, options: ExamineOptions, workers: int) -> Iterator[ProcessPoolExecutor]:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pedicxr_release.examine.image"])
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(profile, options))
+    pool = ProcessPoolExecutor(workers, worker_context(), initializer=_start_worker, initargs=(profile, options))
     try:
         yield pool
         pool.shutdown()

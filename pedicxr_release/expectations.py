@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -19,9 +18,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from pedicxr_release.cache import program_digest
-from pedicxr_release.lifeline import hold_lifeline
 from pedicxr_release.profile import ProfileError
 from pedicxr_release.resources import data_folder
+from pedicxr_release.workers import hold_lifeline, worker_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,8 +142,7 @@ class ExpectationRunner:
     def start(self, largest: int) -> None:
         """Start the worker and have it import Great Expectations, if any suite applies to so many rows."""
         if any(suite.meta.minimum_rows <= largest for suite in self._suites):
-            context = multiprocessing.get_context("forkserver")
-            self._pool = ProcessPoolExecutor(1, context, initializer=hold_lifeline)
+            self._pool = ProcessPoolExecutor(1, worker_context(), initializer=hold_lifeline)
             self._pool.submit(_prepare)
 
     def run(self, frames: Mapping[FrameName, pd.DataFrame]) -> list[Outcome]:

@@ -29,6 +29,7 @@ from pedicxr_release.judge.statistics import judge_statistics
 from pedicxr_release.stats.table3 import Table3, compute_table3
 from pedicxr_release.strays import scan_strays
 from pedicxr_release.tables import read_table
+from pedicxr_release.workers import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -214,15 +215,14 @@ def gather(
     if unknown:
         runner.start(len(images))
     try:
+        tables = in_background(lambda: _read_tables(candidate, profile))  # while workers look at images
+        strays = in_background(lambda: list(scan_strays(candidate, profile)))
         arrived = kept.keep if kept else None
         read = examine_all(unknown, profile, examine, workers=options.workers, progress=progress, arrived=arrived)
         known |= {record.path: record for record in read}
         records = [known[image.path] for image in images]
-        tables = _read_tables(candidate, profile)
-        strays = list(scan_strays(candidate, profile))
-        evidence = Evidence(
-            profile, candidate, records, tables, strays, options.published or profile.release.enforce_reference
-        )
+        published = options.published or profile.release.enforce_reference
+        evidence = Evidence(profile, candidate, records, tables.result(), strays.result(), published)
         if options.expectations:
             evidence.outcomes = runner.run(evidence.frames())
     finally:

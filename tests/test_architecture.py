@@ -12,7 +12,7 @@ from pedicxr_release.profile import load_profile, profile_names
 
 PACKAGE = Path(pedicxr_release.__file__).parent
 LAYERS = [
-    {"resources", "age", "lifeline"},
+    {"resources", "age", "workers"},
     {"finding"},
     {"profile"},
     {"identity"},

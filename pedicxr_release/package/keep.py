@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pedicxr_release import __version__
 from pedicxr_release.report.document import to_json
-from pedicxr_release.report.html import to_html
+from pedicxr_release.report.html import draw_figures_if_possible, to_html
 from pedicxr_release.report.provenance import library_versions
 from pedicxr_release.report.table3 import table3_csv, table3_html, table3_markdown
 from pedicxr_release.report.text import print_report
@@ -46,7 +46,6 @@ def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedEx
     release = report.profile.release
     table = report.table3
     (folder / "report.json").write_text(to_json(report, with_evidence=True), encoding="utf-8")
-    (folder / "report.html").write_text(to_html(report), encoding="utf-8")
     with (folder / "report.txt").open("w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=10_000), every=True)
     (folder / "table3.csv").write_text(table3_csv(table), encoding="utf-8")
@@ -57,7 +56,8 @@ def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedEx
         encoding="utf-8",
     )
     shutil.copytree(Path(report.profile.folder), folder / "profile")
-    _draw_figures(report, folder / "figures")
+    figures = draw_figures_if_possible(report, folder / "figures")
+    (folder / "report.html").write_text(to_html(report, figures), encoding="utf-8")
     tied = {
         "release": {"name": release.name, "slug": release.slug, "version": release.version, "title": release.title},
         "verdict": report.verdict,
@@ -69,12 +69,3 @@ def write_evidence(folder: Path, report: Report, exceptions: Sequence[RecordedEx
         "libraries": library_versions(),
     }
     (folder / "release.json").write_text(json.dumps(tied, indent=2) + "\n", encoding="utf-8")
-
-
-def _draw_figures(report: Report, folder: Path) -> None:
-    """Draw the figures, where matplotlib is installed."""
-    try:
-        from pedicxr_release.stats.figures import draw_figures
-    except ImportError:
-        return
-    draw_figures(report.evidence, report.table3, folder)

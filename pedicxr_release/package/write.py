@@ -25,6 +25,7 @@ from pedicxr_release.package.metadata import croissant_text, subject_info_text
 from pedicxr_release.package.readme import readme_text
 from pedicxr_release.profile import CROISSANT_FILE, SUBJECT_FILE
 from pedicxr_release.validation import GateOptions, Report, validate
+from pedicxr_release.workers import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -194,12 +195,13 @@ def _finish(
     digest = hashlib.sha256(sums).hexdigest()
     evidence = content.with_name(f"{content.name}.evidence")
     shutil.rmtree(evidence, ignore_errors=True)
-    write_evidence(evidence, report, exceptions, digest)
+    kept = in_background(lambda: write_evidence(evidence, report, exceptions, digest))  # while the disk takes the images
     linked = report.options.mode == "hardlink"
     _settle(content, linked={record.path for record in report.evidence.records} if linked else set())
+    kept.result()
     _settle(evidence, linked=set())
-    kept = target.with_name(evidence.name)
-    shutil.rmtree(kept, ignore_errors=True)
+    beside = target.with_name(evidence.name)
+    shutil.rmtree(beside, ignore_errors=True)
     if zipped:
         partial = content.with_name(zipped.name)
         write_archive(content, partial, zipped.stem)
@@ -207,10 +209,10 @@ def _finish(
         os.utime(partial, (source_date_epoch(), source_date_epoch()))
         _sync(partial)
         partial.rename(zipped)
-    evidence.rename(kept)
+    evidence.rename(beside)
     content.rename(target)  # the package is there from this moment on, whole
     _sync(target.parent)
-    return Package(report, target, zipped, kept, len(digests) + 1, sum(sizes.values()) + len(sums), digest)
+    return Package(report, target, zipped, beside, len(digests) + 1, sum(sizes.values()) + len(sums), digest)
 
 
 def _texts(root: Path, report: Report) -> dict[str, bytes]:

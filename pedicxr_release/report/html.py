@@ -19,8 +19,11 @@ from pedicxr_release.report.text import count, human_size, seen_line, verdict_li
 from pedicxr_release.resources import data_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.report.grouping import CheckGroup
+    from pedicxr_release.stats.figures import FigureImage
     from pedicxr_release.validation import Judged, Report
 
 CHUNK = 500
@@ -29,10 +32,11 @@ OPENED = 12
 """A check with no more findings than this is unfolded from the start."""
 
 
-def to_html(report: Report) -> str:
-    """Write a report as a page of its own."""
+def to_html(report: Report, figures: list[FigureImage] | None = None) -> str:
+    """Write a report as a page of its own; figures that have been drawn already are not drawn again."""
     style, script = ((data_folder("reports") / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     table, groups = report.table3, group_by_check(report)
+    drawn = draw_figures_if_possible(report) if figures is None else figures
     return (
         environment()
         .get_template("report.html.j2")
@@ -54,7 +58,7 @@ def to_html(report: Report) -> str:
             compare=bool(report.profile.reference),
             footnote=footnote(table),
             summary=summary_line(table),
-            figures=_figures(report),
+            figures=None if drawn is None else [(one.title, _data_url(one.svg)) for one in drawn],
             coverage=_coverage(report),
             exceptions=_exceptions(report),
             provenance=provenance(report),
@@ -72,16 +76,17 @@ def _chunks(group: CheckGroup) -> list[tuple[int, list[Judged]]]:
     return [(start + 1, found[start : start + CHUNK]) for start in range(0, len(found), CHUNK)]
 
 
-def _figures(report: Report) -> list[tuple[str, str]] | None:
-    """Title and data URL of each figure; None where matplotlib is not installed."""
+def draw_figures_if_possible(report: Report, folder: Path | None = None) -> list[FigureImage] | None:
+    """Draw every figure, into a folder too if one is given; None where matplotlib is not installed."""
     try:
-        from pedicxr_release.stats.figures import figure_images
+        from pedicxr_release.stats.figures import draw_figures
     except ImportError:
         return None
-    if not report.evidence.records:
-        return []
-    images = figure_images(report.evidence, report.table3)
-    return [(title, f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}") for title, svg in images]
+    return draw_figures(report.evidence, report.table3, folder) if report.evidence.records else []
+
+
+def _data_url(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
 class _Looked(NamedTuple):

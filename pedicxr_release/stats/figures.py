@@ -49,8 +49,8 @@ class FigureImage(NamedTuple):
     svg: bytes
 
 
-def draw_figures(evidence: Evidence, table: Table3, folder: Path) -> list[Path]:
-    """Draw every figure as SVG, PNG and PDF.
+def draw_figures(evidence: Evidence, table: Table3, folder: Path | None = None) -> list[FigureImage]:
+    """Draw every figure as SVG, and into a folder as SVG, PNG and PDF.
 
     Parameters
     ----------
@@ -59,37 +59,29 @@ def draw_figures(evidence: Evidence, table: Table3, folder: Path) -> list[Path]:
     folder
         Where the files go; made if need be.
 
-    Returns
-    -------
-    list of Path
-        The files that were written.
-
     Raises
     ------
     OSError
         When the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    images = []
     with mpl.rc_context(STYLE):
         for name, draw in FIGURES.items():
             figure = draw(evidence, table)
-            for suffix, options in FORMATS.items():
-                path = folder / f"{name}.{suffix}"
-                figure.savefig(path, **options)
-                written.append(path)
-    return written
-
-
-def figure_images(evidence: Evidence, table: Table3) -> list[FigureImage]:
-    """Draw every figure as SVG in memory."""
-    images = []
-    with mpl.rc_context(STYLE):
-        for draw in FIGURES.values():
-            figure, stream = draw(evidence, table), io.BytesIO()
-            figure.savefig(stream, format="svg", **FORMATS["svg"])
-            images.append(FigureImage(figure.axes[0].get_title(loc="left"), stream.getvalue()))
+            drawn = {suffix: _save(figure, suffix) for suffix in (FORMATS if folder else ("svg",))}
+            images.append(FigureImage(figure.axes[0].get_title(loc="left"), drawn["svg"]))
+            for suffix, content in drawn.items():
+                if folder:
+                    (folder / f"{name}.{suffix}").write_bytes(content)
     return images
+
+
+def _save(figure: Figure, suffix: str) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format=suffix, **FORMATS[suffix])
+    return stream.getvalue()
 
 
 def _bars(counts: dict[str, int], total: int, title: str, color: str, left_out: str) -> Figure:

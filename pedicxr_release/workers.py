@@ -1,0 +1,59 @@
+"""Worker processes: started early, ended with the process that they work for."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.context import ForkServerContext
+
+Result = TypeVar("Result")
+PRELOADED = "pedicxr_release.examine.image"
+"""What every worker needs: imported once, by the server that they are forked from."""
+
+
+def worker_context() -> ForkServerContext:
+    """Return the way in which workers are started, with their server importing what they need from now on.
+
+    Called before this process does its own imports, the two go on side by side.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOADED])
+    multiprocessing.forkserver.ensure_running()
+    return context
+
+
+def hold_lifeline() -> None:
+    """End this worker as soon as its parent is gone.
+
+    A worker of a `ProcessPoolExecutor` holds both ends of the queue that it reads from, so a parent that was killed would
+    leave it waiting for ever, with whatever pipe it has inherited held open.
+    """
+    threading.Thread(target=_outlive, name="lifeline", daemon=True).start()
+
+
+def _outlive() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def in_background(function: Callable[[], Result]) -> Future[Result]:
+    """Call a function in a thread that nobody has to wait for if the run ends."""
+    future: Future[Result] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 (it is raised where the result is asked for)
+            future.set_exception(error)
+
+    threading.Thread(target=call, name="background", daemon=True).start()
+    return future
