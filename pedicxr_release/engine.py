@@ -185,7 +185,6 @@ def _start_worker(profile: Profile, options: ExamineOptions) -> None:
     logging.disable()
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # codecs write there, past Python
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # an alarm kills, wherever the time is spent
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = MEMORY + (256 << 20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import signal
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
@@ -30,11 +31,12 @@ def worker_context() -> ForkServerContext:
 
 
 def hold_lifeline() -> None:
-    """End this worker as soon as its parent is gone.
+    """End this worker as soon as its parent is gone, and only then: Ctrl-C in a terminal reaches it too, and is not for it.
 
     A worker of a `ProcessPoolExecutor` holds both ends of the queue that it reads from, so a parent that was killed would
     leave it waiting for ever, with whatever pipe it has inherited held open.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_outlive, name="lifeline", daemon=True).start()
 
 
