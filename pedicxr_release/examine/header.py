@@ -5,6 +5,7 @@ The model is built once from ``dicom.yaml``. Of a validation error only its kind
 
 from __future__ import annotations
 
+import functools
 import struct
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -156,17 +157,17 @@ class HeaderReader:
             values = raw.get(attribute.keyword)
             if values is None:
                 continue
-            location = present[attribute.tag].location
+            element = present[attribute.tag]
             if attribute.keyword in refused:
-                found.add("DCM305", location, reason=refused[attribute.keyword])
+                found.add("DCM305", element.location, reason=refused[attribute.keyword])
                 if any(isinstance(value, str) and sum(map(str.isalpha, value)) > 2 for value in values):
-                    found.add("PHI107", location, vr=present[attribute.tag].vr)
+                    found.add("PHI107", element.location, vr=element.vr)
                 continue
             accepted[attribute.keyword] = values
             low, high = attribute.plausible_minimum, attribute.plausible_maximum
             numbers = [value for value in values if not isinstance(value, str)]
             if any((low is not None and n < low) or (high is not None and n > high) for n in numbers):
-                found.add("DCM307", location, expected=_range(low, high))
+                found.add("DCM307", element.location, expected=_range(low, high))
         return accepted
 
     def _check_age(self, accepted: dict[str, tuple[Value, ...]], present: dict[int, Element], found: Collector) -> None:
@@ -209,18 +210,24 @@ def decode_numbers(walked: Walk, element: Element) -> tuple[Value, ...] | None:
 
 def is_legal(vr: str, value: str) -> bool:
     """Whether a text is a legal value of its VR by the standard (PS3.5 section 6.2), as pydicom checks it."""
+    try:
+        return _check_legal(vr, value)
+    except Exception:  # noqa: BLE001 (whatever a validator raises, the value is not legal; the text quotes it)
+        return False
+
+
+@functools.lru_cache(maxsize=8192)
+def _check_legal(vr: str, value: str) -> Literal[True]:
+    """Raise for a value that is not legal. Most values stand in many files; those that raise are not remembered."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            validate_value(vr, value, pydicom_config.RAISE)
-            if vr == "AS" and value:
-                age_in_years(value)
-            elif vr == "DS":
-                float(value)
-            elif vr == "IS":
-                int(value)
-        except Exception:  # noqa: BLE001 (whatever a validator raises, the value is not legal; the text quotes it)
-            return False
+        validate_value(vr, value, pydicom_config.RAISE)
+    if vr == "AS" and value:
+        age_in_years(value)
+    elif vr == "DS":
+        float(value)
+    elif vr == "IS":
+        int(value)
     return True
 
 

@@ -69,6 +69,10 @@ def _search(element: Element, value: bytes, text: IdentityText, found: Collector
         found.add("PHI108", element.location, kind=trace.kind, length=trace.length)
 
 
+STANDARD_ROOT = b"1.2.840.10008."
+"""Root of the UIDs that the DICOM standard itself registers: they are of no study and no patient."""
+
+
 def check_link_back(walked: Walk, image_id: str | None, stem: str, found: Collector) -> None:
     """Report each UID whose digest is, or begins with, the image id or the file's name: the original UID is in the file.
 
@@ -78,6 +82,8 @@ def check_link_back(walked: Walk, image_id: str | None, stem: str, found: Collec
     if not names:
         return
     for element, uid in uids(walked):
+        if uid.startswith(STANDARD_ROOT):
+            continue
         for algorithm, padding, digest in _digests(uid):
             if any(digest.startswith(name) or name.startswith(digest) for name in names):
                 found.add("PHI104", element.location, algorithm=algorithm, padding=padding)
