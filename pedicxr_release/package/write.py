@@ -270,7 +270,7 @@ def _settle(folder: Path, linked: set[str]) -> None:
             if path.relative_to(folder).as_posix() not in linked:
                 path.chmod(0o644)
                 os.utime(path, (moment, moment))
-            _sync(path)
+                _sync(path)
         Path(where).chmod(0o755)
         os.utime(where, (moment, moment))
         _sync(Path(where))
