@@ -50,8 +50,8 @@ twin: $(VENV)/installed  ## make the full-size twin (1.4 GB) and assert that Tab
 	rm -rf build/twin && mkdir -p build/twin
 	TWIN=build/twin $(BIN)/python -m pytest tests/e2e/test_twin.py
 
-bench: $(VENV)/installed  ## measure the gate against limit and peers, into docs/performance-table.md; examine, tables, HTML
-	$(BIN)/python benchmarks/gate.py --write docs/performance-table.md
+bench: $(VENV)/installed  ## measure the gate against limit and peers, into docs/performance.md; examine, tables, HTML
+	$(BIN)/python benchmarks/gate.py --write docs/performance.md
 	$(BIN)/python benchmarks/examine_parts.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/report_page.py
