@@ -43,6 +43,7 @@ def records(images: int) -> None:
     from pedicxr_release.examine.record import ImageRecord
     from pedicxr_release.profile import load_profile
     from pedicxr_release.report.document import to_json
+    from pedicxr_release.source import open_folder
     from pedicxr_release.tables import read_table
     from pedicxr_release.validation import JUDGES, GateOptions, Report, weigh
 
@@ -64,9 +65,10 @@ def records(images: int) -> None:
             )
             for path, image_id in zip(paths, ids, strict=True)
         ]  # fmt: skip
-        tables = [read_table(root, file, profile) for file in ("annotations_train.csv", "image_labels_train.csv")]
+        folder = open_folder(root)
+        tables = [read_table(folder, file, profile) for file in ("annotations_train.csv", "image_labels_train.csv")]
         read = time.perf_counter()
-        evidence = Evidence(profile, Candidate(root, entries), made, tables)
+        evidence = Evidence(profile, Candidate(folder, entries), made, tables)
         found = [finding for judge in JUDGES for finding in judge(evidence)]
         report = Report(evidence, weigh(found, evidence), GateOptions())
         judged = time.perf_counter()

@@ -49,6 +49,7 @@ def main() -> None:
         from pedicxr_release.judge.labels import judge_labels
         from pedicxr_release.judge.patterns import judge_patterns
         from pedicxr_release.profile import load_profile
+        from pedicxr_release.source import open_folder
         from pedicxr_release.tables import read_table
 
         profile = load_profile("pedicxr")
@@ -57,9 +58,9 @@ def main() -> None:
         last = time.perf_counter()
         tables = []
         for file in ("annotations_train.csv", "image_labels_train.csv"):
-            tables.append(read_table(root, file, profile))
+            tables.append(read_table(open_folder(root), file, profile))
             parts[file], last = time.perf_counter() - last, time.perf_counter()
-        evidence = Evidence(profile, Candidate(root), records, tables)
+        evidence = Evidence(profile, Candidate(open_folder(root)), records, tables)
         findings = 0
         for judge in (judge_patterns, judge_boxes, judge_labels):
             findings += sum(1 for _ in judge(evidence))

@@ -13,16 +13,14 @@ import hashlib
 import json
 import sqlite3
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from pedicxr_release import __version__
 from pedicxr_release.examine.record import ImageRecord
 from pedicxr_release.finding import Finding, Location
-from pedicxr_release.resources import data_folder
+from pedicxr_release.resources import data_folder, reader_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from pedicxr_release.profile import Profile
 
 FILE = "evidence.sqlite"
-READERS = ("numpy", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "great-expectations")
-"""Libraries on whose versions evidence may depend."""
 UNSETTLED = 2_000_000_000
 """A file that changed so many nanoseconds before the run might change again without another time; it is not kept."""
 KEPT_DAYS = 90
@@ -128,13 +124,13 @@ class RecordCache:
     ----------
     cache
         Where they are kept.
-    root, profile, options
+    folder, profile, options
         What a record depends on, beside its file.
     """
 
-    def __init__(self, cache: EvidenceCache, root: Path, profile: Profile, options: ExamineOptions) -> None:
+    def __init__(self, cache: EvidenceCache, folder: Path, profile: Profile, options: ExamineOptions) -> None:
         self._cache = cache
-        depends = [program_digest(), str(root.absolute()), profile.digest, options.pixels, options.hash]
+        depends = [program_digest(), str(folder.absolute()), profile.digest, options.pixels, options.hash]
         self._base = hashlib.blake2b(json.dumps(depends).encode(), digest_size=16)
         self._started = time.time_ns()
 
@@ -164,7 +160,7 @@ class RecordCache:
 @functools.cache
 def program_digest() -> str:
     """Digest over what examines: this program's files and data by size and time, and the versions of the libraries."""
-    parts = [__version__, *(f"{name} {metadata.version(name)}" for name in READERS)]
+    parts = [f"{name} {version}" for name, version in reader_versions().items()]
     for folder in (Path(__file__).parent, data_folder("checks")):
         for file in sorted(folder.rglob("*")):
             if file.suffix in (".py", ".yaml", ".csv", ".txt", ".json"):

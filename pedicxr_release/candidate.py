@@ -5,24 +5,18 @@ from __future__ import annotations
 import functools
 import os
 import re
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pedicxr_release.examine.record import ImageFile
 from pedicxr_release.resources import data_folder
+from pedicxr_release.source import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pedicxr_release.profile import Profile
-
-Kind = Literal["file", "folder", "symbolic link", "device", "socket", "named pipe"]
-
-
-class CandidateError(ValueError):
-    """The dataset folder cannot be listed at all."""
+    from pedicxr_release.source import Folder, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +62,15 @@ class Candidate:
 
     Attributes
     ----------
-    root
-        The dataset folder.
+    folder
+        Where it lies.
     entries
         Everything below it.
     unreadable
         Folders that could not be listed: shown path and reason.
     """
 
-    root: Path
+    folder: Folder
     entries: list[Entry] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
@@ -85,7 +79,7 @@ class Candidate:
         return [
             ImageFile(
                 entry.shown,
-                str(self.root / entry.path),
+                self.folder.locate(entry.path),
                 entry.parent,
                 profile.image_id_of(entry.name),
                 entry.size,
@@ -95,85 +89,28 @@ class Candidate:
         ]
 
 
-def list_candidate(root: Path, profile: Profile) -> Candidate:
-    """List a dataset folder.
-
-    Raises
-    ------
-    CandidateError
-        When the folder does not exist, is no folder, or may not be read.
-    """
-    try:
-        with os.scandir(root):
-            pass
-    except FileNotFoundError:
-        raise CandidateError(f"{root}: there is no such folder") from None
-    except NotADirectoryError:
-        raise CandidateError(f"{root}: not a folder; give the folder that holds the splits and the tables") from None
-    except OSError as error:
-        raise CandidateError(f"{root}: cannot be read: {(error.strerror or 'refused').lower()}") from None
+def list_candidate(folder: Folder, profile: Profile) -> Candidate:
+    """List a dataset's folder."""
     declared = {*profile.release.splits, *profile.table_folders(), *profile.table_files(), *profile.release.documents}
-    candidate = Candidate(root)
-    candidate.entries.extend(_below(root, "", "", declared, profile, candidate.unreadable))
+    candidate = Candidate(folder)
+    candidate.entries.extend(_below(candidate, "", "", declared, profile))
     return candidate
 
 
-def _below(
-    folder: Path,
-    parent: str,
-    parent_shown: str,
-    declared: set[str],
-    profile: Profile,
-    unreadable: list[tuple[str, str]],
-) -> Iterator[Entry]:
+def _below(candidate: Candidate, parent: str, parent_shown: str, declared: set[str], profile: Profile) -> Iterator[Entry]:
     try:
-        with os.scandir(folder) as listing:
-            children = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+        children = sorted(candidate.folder.children(parent.rstrip("/")), key=lambda child: os.fsencode(child.name))
     except OSError as error:
-        unreadable.append((parent_shown.rstrip("/"), (error.strerror or "refused").lower()))
+        candidate.unreadable.append((parent_shown.rstrip("/"), reason(error)))
         return
     for position, child in enumerate(children, start=1):
-        path = parent + child.name
-        known = path in declared or profile.image_id_of(child.name) is not None
-        shown = parent_shown + (child.name if known else shown_name(child.name, position))
-        status = child.stat(follow_symlinks=False)
-        kind = _kind(status.st_mode)
-        yield Entry(
-            path,
-            shown,
-            kind,
-            status.st_size,
-            stat.S_IMODE(status.st_mode),
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino,
-            _xattrs(child.path, kind),
-        )
-        if kind == "folder":
-            yield from _below(Path(child.path), path + "/", shown + "/", declared, profile, unreadable)
-
-
-def _kind(mode: int) -> Kind:
-    if stat.S_ISREG(mode):
-        return "file"
-    if stat.S_ISDIR(mode):
-        return "folder"
-    if stat.S_ISLNK(mode):
-        return "symbolic link"
-    if stat.S_ISSOCK(mode):
-        return "socket"
-    if stat.S_ISFIFO(mode):
-        return "named pipe"
-    return "device"
-
-
-def _xattrs(path: str, kind: Kind) -> tuple[str, ...]:
-    if kind not in ("file", "folder") or not hasattr(os, "listxattr"):
-        return ()
-    try:
-        return tuple(os.listxattr(path, follow_symlinks=False))
-    except OSError:
-        return ()
+        name = child.name
+        path = parent + name
+        known = path in declared or profile.image_id_of(name) is not None
+        shown = parent_shown + (name if known else shown_name(name, position))
+        yield Entry(path, shown, *child[1:])
+        if child.kind == "folder":
+            yield from _below(candidate, path + "/", shown + "/", declared, profile)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pedicxr_release import __version__
+from pedicxr_release.source import local_path, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +54,10 @@ def refusals(*, workers: bool = False) -> Iterator[None]:
         from pedicxr_release.workers import worker_context
 
         worker_context()
-    from pedicxr_release.candidate import CandidateError
     from pedicxr_release.exceptions import ExceptionsError
     from pedicxr_release.profile import ProfileError
+    from pedicxr_release.source import SourceError
+    from pedicxr_release.workers import ClusterError
 
     try:
         yield
@@ -63,8 +65,10 @@ def refusals(*, workers: bool = False) -> Iterator[None]:
         raise
     except (KeyboardInterrupt, click.Abort):
         raise Refusal("interrupted; no verdict was drawn and nothing was left behind", INCOMPLETE) from None
-    except (CandidateError, ExceptionsError, ProfileError, FileExistsError) as error:
+    except (SourceError, ExceptionsError, ProfileError, FileExistsError) as error:
         raise Refusal(str(error)) from None
+    except ClusterError as error:
+        raise Refusal(f"{error}; no verdict was drawn", INCOMPLETE) from None
     except Exception as error:  # noqa: BLE001 (the last resort: a traceback would quote values)
         from pedicxr_release.package.lock import LockedError
         from pedicxr_release.package.verify import UnreadablePackageError
@@ -99,6 +103,11 @@ def main() -> None:
     """
 
 
+def _place(text: str) -> Path | str:
+    """A folder, or a URL of another place."""
+    return local_path(text) or text
+
+
 profile_option = click.option(
     "--profile",
     "profile_name",
@@ -110,7 +119,10 @@ profile_option = click.option(
 workers_option = click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: the cores allowed]")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 published_option = click.option("--published", is_flag=True, help="Declared counts and Table 3 are a duty, not information.")
-dataset_argument = click.argument("dataset", type=click.Path(path_type=Path))
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Examine on the Dask cluster whose scheduler is at tcp://HOST:PORT."
+)
+dataset_argument = click.argument("dataset", type=_place)
 exceptions_option = click.option(
     "--exceptions", type=click.Path(path_type=Path), metavar="FILE",
     help="Recorded exceptions. [default: exceptions.yaml beside DATASET, if there is one]",
@@ -160,10 +172,11 @@ fail_on_option = click.option(
               help="Where evidence of unchanged files is kept. [default: the user's cache folder]")  # fmt: skip
 @click.option("--no-cache", is_flag=True, help="Read every file anew, and keep nothing.")
 @workers_option
+@scheduler_option
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @quiet_option
 def validate(
-    dataset: Path,
+    dataset: Path | str,
     profile_name: str,
     formats: tuple[str, ...],
     fail_on: str,
@@ -179,6 +192,7 @@ def validate(
     cache: Path | None,
     no_cache: bool,
     workers: int | None,
+    scheduler: str | None,
     verbose: bool,
     quiet: bool,
 ) -> None:
@@ -192,7 +206,7 @@ def validate(
 
         options = GateOptions(
             Severity(fail_on), published, not no_pixels, not no_hash, workers,
-            expectations=not no_expectations, data_docs=data_docs,
+            expectations=not no_expectations, data_docs=data_docs, scheduler=scheduler,
         )  # fmt: skip
         profile = load_profile(profile_name)
         recorded = _exceptions(dataset, exceptions)
@@ -232,11 +246,14 @@ def _cache(folder: Path | None, *, wanted: bool) -> Iterator[EvidenceCache | Non
         kept.close()
 
 
-def _exceptions(dataset: Path, given: Path | None) -> list[RecordedException]:
+def _exceptions(dataset: Path | str, given: Path | None) -> list[RecordedException]:
     from pedicxr_release.exceptions import FILE_NAME, load_exceptions
 
-    file = given or dataset.absolute().parent / FILE_NAME
-    return load_exceptions(file) if given or file.is_file() else []
+    if given:
+        return load_exceptions(given)
+    folder = local_path(dataset)
+    beside = folder.absolute().parent / FILE_NAME if folder else None
+    return load_exceptions(beside) if beside and beside.is_file() else []
 
 
 def _outputs(formats: tuple[str, ...], known: tuple[str, ...] = REPORT_FORMATS) -> list[tuple[str, Path | None]]:
@@ -285,7 +302,7 @@ def _open(file: Path) -> Iterator[Any]:
         with file.open("w", encoding="utf-8") as stream:
             yield stream
     except OSError as error:
-        raise Refusal(f"{file}: cannot be written: {(error.strerror or 'refused').lower()}", INCOMPLETE) from None
+        raise Refusal(f"{file}: cannot be written: {reason(error)}", INCOMPLETE) from None
 
 
 def _write_text(file: Path, text: str) -> None:
@@ -339,9 +356,10 @@ def _progress(*, quiet: bool) -> Iterator[dict[str, Any]]:
     "--evidence", type=click.Path(path_type=Path), metavar="FILE", help="Use what `validate --save-evidence` kept, if it fits."
 )
 @workers_option
+@scheduler_option
 @quiet_option
 def stats(
-    dataset: Path,
+    dataset: Path | str,
     profile_name: str,
     form: str,
     compare: bool | None,
@@ -349,6 +367,7 @@ def stats(
     figures: Path | None,
     evidence: Path | None,
     workers: int | None,
+    scheduler: str | None,
     quiet: bool,
 ) -> None:
     """Print Table 3 of the paper, computed from the files in DATASET."""
@@ -367,9 +386,8 @@ def stats(
                 click.echo(f"pedicxr-release: {evidence} does not fit: {misfit}; the files are read instead", err=True)
         if gathered is None:
             with _progress(quiet=quiet) as told:
-                gathered = gather(
-                    dataset, profile, GateOptions(pixels=False, hash=False, workers=workers, expectations=False), **told
-                )
+                options = GateOptions(pixels=False, hash=False, workers=workers, expectations=False, scheduler=scheduler)
+                gathered = gather(dataset, profile, options, **told)
         if not gathered.records:
             raise Refusal(f"{dataset}: no images in {' or '.join(profile.release.splits)}; there is nothing to count")
         table = compute_table3(gathered)
@@ -389,7 +407,7 @@ def _draw(gathered: Evidence, table: Table3, folder: Path) -> None:
     try:
         drawn = draw_figures(gathered, table, folder)
     except OSError as error:
-        raise Refusal(f"{folder}: cannot be written: {(error.strerror or 'refused').lower()}", INCOMPLETE) from None
+        raise Refusal(f"{folder}: cannot be written: {reason(error)}", INCOMPLETE) from None
     click.echo(f"drew {len(drawn)} figures in {folder}", err=True)
 
 
@@ -441,7 +459,7 @@ def _write_breakdown(gathered: Evidence, by: Any, form: str) -> None:  # noqa: A
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @quiet_option
 def package(
-    dataset: Path,
+    dataset: Path | str,
     out: Path,
     profile_name: str,
     fail_on: str,
@@ -572,7 +590,6 @@ def inspect(file: Path, profile_name: str, reveal: bool) -> None:
     if reveal and not sys.stdout.isatty():
         raise Refusal("--reveal shows values that may identify a child, and only to a terminal; standard output is none")
     with refusals():
-        from pedicxr_release.examine.image import reason
         from pedicxr_release.examine.inspection import inspect_file
         from pedicxr_release.profile import load_profile
         from pedicxr_release.report.inspection import print_inspection
@@ -675,7 +692,7 @@ def profile_init(folder: Path, source: str) -> None:
         try:
             shutil.copytree(profile_folder(source), folder, dirs_exist_ok=True)
         except OSError as error:
-            raise Refusal(f"{folder}: cannot be written: {(error.strerror or 'refused').lower()}") from None
+            raise Refusal(f"{folder}: cannot be written: {reason(error)}") from None
     click.echo(f"wrote {folder}; edit its files, then: pedicxr-release profile lint {folder}")
 
 
@@ -744,7 +761,7 @@ def demo(
         except FileExistsError:
             raise
         except OSError as error:
-            raise Refusal(f"{out}: cannot be written: {(error.strerror or 'refused').lower()}", INCOMPLETE) from None
+            raise Refusal(f"{out}: cannot be written: {reason(error)}", INCOMPLETE) from None
     click.echo(f"made {images} synthetic images in {out}" + (f", with: {', '.join(faults)}" if faults else ""))
 
 

@@ -1,43 +1,65 @@
-"""Maps examine over files in worker processes.
+"""Maps examine over files: in processes of this machine, or on a cluster.
 
-A file cannot stop the run: it has a time and a memory limit, and a worker that dies on it becomes a finding. The limits
-are the kernel's (an alarm signal and ``RLIMIT_DATA``), so they also hold inside a codec that never returns to Python.
+A file cannot stop the run. One that a worker died on is examined again, alone in a process of this machine, and if it dies
+there too that is a finding.
 """
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
-import resource
 import signal
 import time
-import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from pedicxr_release.examine.image import ExamineOptions, Examiner, StoreError
-from pedicxr_release.examine.record import ImageFile, ImageRecord
-from pedicxr_release.finding import Fact, Finding
-from pedicxr_release.workers import hold_lifeline, worker_context
+from pedicxr_release.examine.batch import confinement, examine_batch, lost, seconds_allowed
+from pedicxr_release.examine.image import ExamineOptions, Examiner
+from pedicxr_release.workers import ClusterError, hold_lifeline, worker_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
+    from pedicxr_release.examine.record import ImageFile, ImageRecord
     from pedicxr_release.profile import Profile
 
     Progress = Callable[[int, int], None]
     """Called with the number of files and of bytes that were just done."""
+    Batch = list[ImageFile]
 
+Result = TypeVar("Result")
 BATCH_BYTES, BATCH_FILES = 24 << 20, 64
-SECONDS, BYTES_A_SECOND = 5.0, 20 << 20
-"""A file may take 5 s, and a second more for every 20 MiB."""
-MEMORY = 1 << 30
+QUEUED = 3
+"""Batches that are under way for each worker."""
+LOOKED_AFTER = 5.0
+"""Seconds without a result after which a crew is asked whether it is still there."""
 
 _examiner: Examiner | None = None
+_held = ExitStack()
+
+
+class Crew(Protocol):
+    """Workers that examine batches."""
+
+    lost: type[Exception]
+    """What a batch comes to when its worker died on it."""
+
+    @property
+    def size(self) -> int:
+        """How many workers there are now."""
+        ...
+
+    def submit(self, batch: Batch) -> Future[list[ImageRecord]]:
+        """Have a batch examined, by somebody else if a worker has died."""
+        ...
+
+    def look_after(self) -> None:
+        """Raise if there is nobody left to wait for."""
+        ...
 
 
 def available_cores() -> int:
@@ -56,6 +78,7 @@ def examine_all(
     options: ExamineOptions,
     *,
     workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
     arrived: Callable[[list[ImageRecord]], None] | None = None,
 ) -> list[ImageRecord]:
@@ -69,6 +92,8 @@ def examine_all(
         As for `Examiner`.
     workers
         Number of processes; by default `available_cores`.
+    scheduler
+        Address of the scheduler of a Dask cluster whose workers examine instead.
     progress
         Told how much was done.
     arrived
@@ -83,12 +108,13 @@ def examine_all(
     ------
     StoreError
         When the examined bytes cannot be written where `options.store` says.
+    ClusterError
+        When the cluster cannot be used, or is gone.
     """
     if not files:
         return []
-    count = min(workers or available_cores(), len(files))
     records: dict[str, ImageRecord] = {}
-    for batch in _run(files, profile, options, count):
+    for batch in _run(files, profile, options, workers, scheduler):
         for record in batch:
             records[record.path] = record
         if arrived:
@@ -98,81 +124,110 @@ def examine_all(
     return [records[file.path] for file in files]
 
 
-def _run(files: Sequence[ImageFile], profile: Profile, options: ExamineOptions, workers: int) -> Iterator[list[ImageRecord]]:
-    pending = _batches(files)
-    suspects: list[ImageFile] = []
-    exhausted = False
-    while not exhausted:
-        with _pool(profile, options, workers) as pool:
-            running: dict[Future[list[ImageRecord]], list[ImageFile]] = {}
-            try:
-                while True:
-                    while len(running) < 3 * workers and (batch := next(pending, None)):
-                        running[pool.submit(_examine_batch, batch)] = batch
-                    if not running:
-                        exhausted = True
-                        break
-                    done, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        result = future.result()
-                        del running[future]
-                        yield result
-            except BrokenProcessPool:
-                for future, batch in running.items():
-                    if future.done() and not future.exception():
-                        yield future.result()
-                    else:
-                        suspects += batch
+def _run(
+    files: Sequence[ImageFile], profile: Profile, options: ExamineOptions, workers: int | None, scheduler: str | None
+) -> Iterator[list[ImageRecord]]:
+    pending = _batches(files, by_size=options.pixels or options.hash)
+    running: dict[Future[list[ImageRecord]], Batch] = {}
+    suspects: Batch = []
+    with _crew(profile, options, min(workers or available_cores(), len(files)), scheduler, files[0].source) as crew:
+        while True:
+            while len(running) < QUEUED * crew.size and (batch := next(pending, None)):
+                running[crew.submit(batch)] = batch
+            if not running:
+                break
+            done, _ = wait(running, LOOKED_AFTER, return_when=FIRST_COMPLETED)
+            if not done:
+                crew.look_after()
+            for future in done:
+                batch = running.pop(future)
+                try:
+                    yield future.result()
+                except crew.lost:
+                    suspects += batch
     yield from _one_by_one(suspects, profile, options)
+
+
+def _crew(
+    profile: Profile, options: ExamineOptions, workers: int, scheduler: str | None, sample: str
+) -> AbstractContextManager[Crew]:
+    """Who examines: a cluster if there is one."""
+    if scheduler is None:
+        return LocalCrew(profile, options, workers)
+    try:
+        from pedicxr_release.cluster import cluster_crew
+    except ImportError:
+        raise ClusterError("--scheduler needs Dask: pip install 'pedicxr-release[dask]'") from None
+    return cluster_crew(scheduler, profile, options, sample)
 
 
 def _one_by_one(files: Iterable[ImageFile], profile: Profile, options: ExamineOptions) -> Iterator[list[ImageRecord]]:
     """Examine files that were under way when a worker died, each alone, so that the one at fault is known."""
-    remaining = list(files)
-    while remaining:
-        with _pool(profile, options, 1) as pool:
-            pool.submit(os.getpid).result()  # the worker is up: what dies now dies of the file
-            while remaining:
-                file = remaining.pop(0)
-                started = time.monotonic()
-                try:
-                    yield pool.submit(_examine_batch, [file]).result()
-                except BrokenProcessPool:
-                    timed_out = time.monotonic() - started >= 0.9 * seconds_allowed(file.size)
-                    yield [_lost(file, "RUN102", seconds=seconds_allowed(file.size)) if timed_out else _lost(file, "RUN101")]
-                    break
+    with LocalCrew(profile, options, 1) as crew:
+        for file in files:
+            crew.call(os.getpid).result()  # the worker is up: what dies now dies of the file
+            started = time.monotonic()
+            try:
+                yield crew.submit([file]).result()
+            except crew.lost:
+                seconds = seconds_allowed(file.size)
+                timed_out = time.monotonic() - started >= 0.9 * seconds
+                yield [lost(file, "RUN102", seconds=seconds) if timed_out else lost(file, "RUN101")]
 
 
-@contextmanager
-def _pool(profile: Profile, options: ExamineOptions, workers: int) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(workers, worker_context(), initializer=_start_worker, initargs=(profile, options))
-    try:
-        yield pool
-        pool.shutdown()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+class LocalCrew:
+    """Worker processes of this machine. When one dies all are replaced; when a run ends early they are killed."""
+
+    lost: type[Exception] = BrokenProcessPool
+
+    def __init__(self, profile: Profile, options: ExamineOptions, size: int) -> None:
+        self.size = size
+        self._makes = profile, options
+        self._pool = self._executor()
+
+    def _executor(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self.size, worker_context(), initializer=_start_worker, initargs=self._makes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            self._pool.shutdown()
+            return
+        self._pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.kill()
-        raise
+
+    def submit(self, batch: Batch) -> Future[list[ImageRecord]]:
+        """Have a batch examined."""
+        return self.call(_examine_batch, batch)
+
+    def call(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
+        """Have a function called in a worker."""
+        try:
+            return self._pool.submit(function, *arguments)
+        except BrokenProcessPool:
+            self._pool.shutdown()
+            self._pool = self._executor()
+            return self._pool.submit(function, *arguments)
+
+    def look_after(self) -> None:
+        """Nothing to do: a pool of processes notices by itself."""
 
 
-def _batches(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
-    """Cut the files into batches of like size: many small ones or a few large ones."""
-    batch: list[ImageFile] = []
+def _batches(files: Sequence[ImageFile], *, by_size: bool) -> Iterator[Batch]:
+    """Cut the files into batches: many small ones or a few large ones. Where only headers are read, any is small."""
+    batch: Batch = []
     size = 0
     for file in files:
-        if batch and (size + file.size > BATCH_BYTES or len(batch) >= BATCH_FILES):
+        if batch and (size + file.size * by_size > BATCH_BYTES or len(batch) >= BATCH_FILES):
             yield batch
             batch, size = [], 0
         batch.append(file)
-        size += file.size
+        size += file.size * by_size
     if batch:
         yield batch
-
-
-def seconds_allowed(size: int) -> float:
-    """How long one file of a size in bytes may take."""
-    return SECONDS + size / BYTES_A_SECOND
 
 
 # -- in the worker --------------------------------------------------------------------------------------------------
@@ -181,35 +236,11 @@ def seconds_allowed(size: int) -> float:
 def _start_worker(profile: Profile, options: ExamineOptions) -> None:
     global _examiner
     hold_lifeline()
-    warnings.simplefilter("ignore")  # libraries quote values in warnings and logs
-    logging.disable()
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        os.dup2(nowhere.fileno(), 2)  # codecs write there, past Python
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # an alarm kills, wherever the time is spent
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = MEMORY + (256 << 20)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    _held.enter_context(confinement())  # for as long as the process lives
     _examiner = Examiner(profile, options)
 
 
-def _examine_batch(files: list[ImageFile]) -> list[ImageRecord]:
+def _examine_batch(files: Batch) -> list[ImageRecord]:
     assert _examiner is not None
-    records = []
-    for file in files:
-        signal.setitimer(signal.ITIMER_REAL, seconds_allowed(file.size))
-        try:
-            records.append(_examiner(file))
-        except MemoryError:
-            records.append(_lost(file, "RUN103", megabytes=MEMORY >> 20))
-        except StoreError:
-            raise
-        except BaseException as error:  # noqa: BLE001 (the run goes on; the type says enough, the text may quote the file)
-            records.append(_lost(file, "RUN105", exception=type(error).__name__))
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    return records
-
-
-def _lost(file: ImageFile, code: str, **facts: Fact) -> ImageRecord:
-    finding = Finding(code, file.path, facts=facts, image_id=file.image_id)
-    return ImageRecord(file.path, file.split, file.image_id, file.size, findings=(finding,))
+    return examine_batch(_examiner, files)

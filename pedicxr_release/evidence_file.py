@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from pedicxr_release import __version__
 from pedicxr_release.examine.record import ImageRecord
+from pedicxr_release.source import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def read_evidence(path: Path, profile: Profile, files: Sequence[ImageFile], time
         model = _row_model()
         read = [model.model_validate_json(row) for row in rows]
     except OSError as error:
-        raise EvidenceMisfitError((error.strerror or "it cannot be read").lower()) from None
+        raise EvidenceMisfitError(reason(error)) from None
     except (ValueError, ValidationError):
         raise EvidenceMisfitError("it is no file of evidence") from None
     if belongs.tool_version != __version__ or belongs.profile_digest != profile.digest:

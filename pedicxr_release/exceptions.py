@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, model_validator
 
 from pedicxr_release.finding import Fact, Finding, Location, catalogue, fast_yaml_loader
+from pedicxr_release.source import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +88,7 @@ def load_exceptions(path: Path) -> list[RecordedException]:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=fast_yaml_loader())  # noqa: S506 (a safe loader)
         return TypeAdapter(list[RecordedException]).validate_python(content or [])
     except OSError as error:
-        raise ExceptionsError(f"{path}: cannot be read: {(error.strerror or 'refused').lower()}") from None
+        raise ExceptionsError(f"{path}: cannot be read: {reason(error)}") from None
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         number, *key = problem["loc"] or ("the file",)

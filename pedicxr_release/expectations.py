@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 from pedicxr_release.cache import program_digest
 from pedicxr_release.profile import ProfileError
 from pedicxr_release.resources import data_folder
+from pedicxr_release.source import reason
 from pedicxr_release.workers import hold_lifeline, worker_context
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def load_suites(profile: Profile) -> list[Suite]:
         try:
             suites.append(Suite.model_validate({**json.loads(file.read_text(encoding="utf-8")), "file": str(file)}))
         except OSError as error:
-            raise SuiteError(f"{file}: the suite cannot be read: {(error.strerror or 'refused').lower()}") from None
+            raise SuiteError(f"{file}: the suite cannot be read: {reason(error)}") from None
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
             raise SuiteError(f"{file}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None

@@ -1,8 +1,8 @@
-"""Where the data folders ``schemas``, ``checks`` and ``reports`` are: inside a wheel, beside the package in a checkout."""
+"""What an installation consists of: data folders, inside a wheel or beside the package in a checkout, and libraries."""
 
 from __future__ import annotations
 
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Literal
 
@@ -22,3 +22,12 @@ def data_folder(name: DataFolder) -> Path:
         if candidate.is_dir():
             return candidate
     raise FileNotFoundError(f"this installation of pedicxr-release carries no {name}/ folder; install it again")
+
+
+READERS = ("numpy", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "great-expectations")
+"""Libraries on whose versions evidence may depend."""
+
+
+def reader_versions() -> dict[str, str]:
+    """Return the versions of this program and of the libraries that it reads with."""
+    return {name: metadata.version(name) for name in ("pedicxr-release", *READERS)}

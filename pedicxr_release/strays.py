@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pedicxr_release.examine.image import reason
 from pedicxr_release.finding import Collector, Location
 from pedicxr_release.identity import IdentityText
+from pedicxr_release.source import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def scan_strays(candidate: Candidate, profile: Profile) -> Iterator[Finding]:
             continue
         found = Collector(entry.shown)
         try:
-            with (candidate.root / entry.path).open("rb") as file:
+            with candidate.folder.open(entry.path) as file:
                 content = file.read() if entry.path in documents else file.read(SCANNED_BYTES)
         except OSError as error:
             found.add("LAY113", reason=reason(error))

@@ -19,15 +19,14 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 from rapidfuzz import fuzz, process
 
-from pedicxr_release.examine.image import reason
 from pedicxr_release.examine.part10 import resembles
 from pedicxr_release.finding import TABLE_LIMIT, Collector, Location
 from pedicxr_release.identity import IdentityText
 from pedicxr_release.profile import CONSENSUS
+from pedicxr_release.source import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from pedicxr_release.finding import Finding
     from pedicxr_release.profile import Column, Profile, TableProfile
+    from pedicxr_release.source import Folder
 
 MAXIMUM_CELL = 64 << 10
 MAXIMUM_COLUMNS = 4096
@@ -86,13 +86,13 @@ class Table:
     sha256: bytes | None = None
 
 
-def read_table(root: Path, file: str, profile: Profile) -> Table:
+def read_table(folder: Folder, file: str, profile: Profile) -> Table:
     """Read one declared table of a candidate.
 
     Parameters
     ----------
-    root
-        The dataset folder.
+    folder
+        The dataset's folder.
     file
         The table's name, one of `Profile.table_files`.
     profile
@@ -103,12 +103,12 @@ def read_table(root: Path, file: str, profile: Profile) -> Table:
     found = Collector(file, limit=TABLE_LIMIT)
     table = Table(file, split, declared, _empty_frame(declared))
     try:
-        table.size = (root / file).stat().st_size
+        table.size = folder.size(file)
         if table.size > MAXIMUM_BYTES:
             found.add("CSV118", gib=MAXIMUM_BYTES >> 30)
             data = None
         else:
-            data = _read_lines(root / file, found)
+            data = _read_lines(folder, file, found)
             table.sha256 = hashlib.sha256(data).digest() if data is not None else None
     except OSError as error:
         found.add("LAY113", reason=reason(error))
@@ -127,11 +127,11 @@ def _empty_frame(declared: TableProfile) -> pd.DataFrame:
     return pd.DataFrame({"line": pd.Series(dtype="int64"), **columns})
 
 
-def _read_lines(path: Path, found: Collector) -> bytes | None:
+def _read_lines(folder: Folder, name: str, found: Collector) -> bytes | None:
     """Read a table's bytes in bounded memory; None, with a finding, if a line has no end."""
     blocks: list[bytes] = []
     length, number = 0, 1
-    with path.open("rb") as file:
+    with folder.open(name) as file:
         while block := file.read(1 << 20):
             last = block.rfind(b"\n")
             length = length + len(block) if last < 0 else len(block) - last - 1

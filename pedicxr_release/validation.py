@@ -13,7 +13,7 @@ from pedicxr_release.cache import RecordCache
 from pedicxr_release.candidate import list_candidate
 from pedicxr_release.engine import examine_all
 from pedicxr_release.evidence import Evidence
-from pedicxr_release.evidence_file import read_evidence
+from pedicxr_release.evidence_file import EvidenceMisfitError, read_evidence
 from pedicxr_release.examine.image import ExamineOptions
 from pedicxr_release.exceptions import FILE_NAME as EXCEPTIONS_FILE
 from pedicxr_release.exceptions import apply_exceptions
@@ -26,6 +26,7 @@ from pedicxr_release.judge.layout import judge_layout
 from pedicxr_release.judge.patterns import judge_patterns
 from pedicxr_release.judge.splits import judge_splits
 from pedicxr_release.judge.statistics import judge_statistics
+from pedicxr_release.source import open_folder
 from pedicxr_release.stats.table3 import Table3, compute_table3
 from pedicxr_release.strays import scan_strays
 from pedicxr_release.tables import read_table
@@ -71,6 +72,8 @@ class GateOptions:
         As in `ExamineOptions`.
     workers
         Number of worker processes; None for the cores that this process may use.
+    scheduler
+        Address of the scheduler of a Dask cluster that examines instead.
     store, mode
         As in `ExamineOptions`.
     expectations, data_docs
@@ -86,6 +89,7 @@ class GateOptions:
     mode: Mode = "copy"
     expectations: bool = True
     data_docs: Path | None = None
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class Report:
 
 
 def validate(
-    root: Path,
+    where: Path | str,
     profile: Profile,
     options: GateOptions | None = None,
     *,
@@ -162,8 +166,8 @@ def validate(
 
     Parameters
     ----------
-    root
-        The dataset folder.
+    where
+        The dataset folder, or its URL: see `open_folder`.
     profile
         What a release looks like.
     options
@@ -179,11 +183,11 @@ def validate(
 
     Raises
     ------
-    CandidateError
+    SourceError
         When the folder cannot be listed.
     """
     options = options or GateOptions()
-    evidence = gather(root, profile, options, progress=progress, started=started, cache=cache)
+    evidence = gather(where, profile, options, progress=progress, started=started, cache=cache)
     found = [finding for record in evidence.records for finding in record.findings]
     found += evidence.strays
     found += [finding for table in evidence.tables for finding in table.findings]
@@ -192,7 +196,7 @@ def validate(
 
 
 def gather(
-    root: Path,
+    where: Path | str,
     profile: Profile,
     options: GateOptions,
     *,
@@ -201,12 +205,13 @@ def gather(
     cache: EvidenceCache | None = None,
 ) -> Evidence:
     """Read a candidate: each image once, each table once; as `validate`, without judging."""
-    candidate = list_candidate(root, profile)
+    candidate = list_candidate(open_folder(where), profile)
     if started:
         started(candidate)
     images = candidate.images(profile)
-    examine = ExamineOptions(options.pixels, options.hash, options.store, options.mode)
-    kept = RecordCache(cache, root, profile, examine) if cache and not options.store else None
+    here = candidate.folder.path
+    examine = ExamineOptions(options.pixels, options.hash, options.store, options.mode, None if here else str(where))
+    kept = RecordCache(cache, here, profile, examine) if cache and here and not options.store else None
     known = {record.path: record for record in kept.find(_entries_of(images, candidate))} if kept else {}
     if progress and known:
         progress(len(known), sum(record.size for record in known.values()))
@@ -218,7 +223,10 @@ def gather(
         tables = in_background(lambda: _read_tables(candidate, profile))  # while workers look at images
         strays = in_background(lambda: list(scan_strays(candidate, profile)))
         arrived = kept.keep if kept else None
-        read = examine_all(unknown, profile, examine, workers=options.workers, progress=progress, arrived=arrived)
+        read = examine_all(
+            unknown, profile, examine,
+            workers=options.workers, scheduler=options.scheduler, progress=progress, arrived=arrived,
+        )  # fmt: skip
         known |= {record.path: record for record in read}
         records = [known[image.path] for image in images]
         published = options.published or profile.release.enforce_reference
@@ -235,17 +243,19 @@ def _entries_of(images: Sequence[ImageFile], candidate: Candidate) -> list[Entry
     return [by_path[image.path] for image in images]
 
 
-def gather_from_file(root: Path, profile: Profile, file: Path) -> Evidence:
+def gather_from_file(where: Path | str, profile: Profile, file: Path) -> Evidence:
     """Gather evidence without reading an image: from a file that `evidence_text` wrote, and the tables.
 
     Raises
     ------
     EvidenceMisfitError
         When the file does not fit the images as they are now.
-    CandidateError
+    SourceError
         When the folder cannot be listed.
     """
-    candidate = list_candidate(root, profile)
+    candidate = list_candidate(open_folder(where), profile)
+    if candidate.folder.path is None:
+        raise EvidenceMisfitError("files behind a URL have no times to tell whether they have changed")
     times = {entry.shown: entry.mtime_ns for entry in candidate.entries}
     records = read_evidence(file, profile, candidate.images(profile), times)
     return Evidence(profile, candidate, records, _read_tables(candidate, profile))
@@ -253,7 +263,7 @@ def gather_from_file(root: Path, profile: Profile, file: Path) -> Evidence:
 
 def _read_tables(candidate: Candidate, profile: Profile) -> list[Table]:
     there = {entry.path for entry in candidate.entries if entry.kind == "file"}
-    return [read_table(candidate.root, file, profile) for file in profile.table_files() if file in there]
+    return [read_table(candidate.folder, file, profile) for file in profile.table_files() if file in there]
 
 
 def weigh(findings: Sequence[Finding], evidence: Evidence, exceptions: Sequence[RecordedException] = ()) -> list[Judged]:

@@ -19,6 +19,10 @@ PRELOADED = "pedicxr_release.examine.image"
 """What every worker needs: imported once, by the server that they are forked from."""
 
 
+class ClusterError(RuntimeError):
+    """A cluster cannot be used, or is gone; the message says why."""
+
+
 def worker_context() -> ForkServerContext:
     """Return the way in which workers are started, with their server importing what they need from now on.
 

@@ -12,13 +12,14 @@ from pedicxr_release.profile import load_profile, profile_names
 
 PACKAGE = Path(pedicxr_release.__file__).parent
 LAYERS = [
-    {"resources", "age", "workers"},
+    {"resources", "age", "workers", "source"},
     {"finding"},
     {"profile"},
     {"identity"},
     {"examine"},
     {"candidate"},
     {"cache"},
+    {"cluster"},
     {"engine", "tables", "strays", "expectations", "exceptions"},
     {"evidence", "evidence_file"},
     {"stats"},

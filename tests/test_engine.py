@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from pedicxr_release import engine
 from pedicxr_release.candidate import list_candidate
+from pedicxr_release.examine import batch
 from pedicxr_release.examine.image import ExamineOptions, Examiner
 from pedicxr_release.finding import Collector
+from pedicxr_release.source import open_folder
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
-    from contextlib import AbstractContextManager
 
     from pedicxr_release.demo.write import Demo
     from pedicxr_release.examine.record import ImageFile, ImageRecord
+    from pedicxr_release.examine.remote import Content
     from pedicxr_release.profile import Profile
 
 MARKER = b"PEDICXR-TEST:"
@@ -26,7 +28,7 @@ MARKER = b"PEDICXR-TEST:"
 class HostileExaminer(Examiner):
     """Does what a file says: stands for a codec that crashes, hangs or allocates without end."""
 
-    def __call__(self, file: ImageFile) -> ImageRecord:
+    def __call__(self, file: ImageFile, content: Content | None = None) -> ImageRecord:
         with open(file.source, "rb") as stream:  # noqa: PTH123
             start = stream.read(32)
         if start.startswith(MARKER):
@@ -41,7 +43,7 @@ class HostileExaminer(Examiner):
                     bytearray(8 << 30)
                 case b"raise":
                     raise ValueError("a text that quotes NGUYEN^VAN^AN")
-        return super().__call__(file)
+        return super().__call__(file, content)
 
 
 def _start(profile: Profile, options: ExamineOptions) -> None:
@@ -55,7 +57,7 @@ start_worker = engine._start_worker
 @pytest.fixture
 def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_start_worker", _start)
-    monkeypatch.setattr(engine, "SECONDS", 1.0)
+    monkeypatch.setattr(batch, "SECONDS", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_a_hostile_file_is_a_finding_and_the_run_goes_on(demo: Demo, profile: Pr
     for index in (0, 5):
         demo.image_path("train", index).write_bytes(MARKER + what)
     victims = {demo.image_path("train", index).relative_to(demo.root).as_posix() for index in (0, 5)}
-    files = list_candidate(demo.root, profile).images(profile)
+    files = list_candidate(open_folder(demo.root), profile).images(profile)
     records = engine.examine_all(files, profile, ExamineOptions(), workers=2)
     assert [record.path for record in records] == [file.path for file in files]
     assert {record.path for record in records if any(f.code == code for f in record.findings)} == victims
@@ -83,7 +85,7 @@ def test_a_hostile_file_is_a_finding_and_the_run_goes_on(demo: Demo, profile: Pr
 def test_a_file_that_hangs_is_ended_by_its_alarm(demo: Demo, profile: Profile) -> None:
     victim = demo.image_path("train", 0)
     victim.write_bytes(MARKER + b"hang")
-    files = list_candidate(demo.root, profile).images(profile)
+    files = list_candidate(open_folder(demo.root), profile).images(profile)
     records = engine.examine_all(files, profile, ExamineOptions(), workers=2)
     # The limit in the worker is the module's own, five seconds; the parent's view of it is shortened above.
     late = [f for record in records for f in record.findings if f.code == "RUN102"]
@@ -100,17 +102,18 @@ def test_a_file_with_too_many_findings_says_how_many_more() -> None:
 
 
 def test_no_worker_can_be_started(demo: Demo, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> AbstractContextManager[ProcessPoolExecutor]:
+    def refuse(_: engine.LocalCrew) -> ProcessPoolExecutor:
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(engine, "_pool", refuse)
+    monkeypatch.setattr(engine.LocalCrew, "_executor", refuse)
     with pytest.raises(OSError, match="temporarily"):
-        engine.examine_all(list_candidate(demo.root, profile).images(profile), profile, ExamineOptions())
+        engine.examine_all(list_candidate(open_folder(demo.root), profile).images(profile), profile, ExamineOptions())
 
 
 def test_batches_are_cut_by_bytes_and_by_count(clean_demo: Demo, profile: Profile) -> None:
-    files = list_candidate(clean_demo.root, profile).images(profile) * 10
-    batches = list(engine._batches(files))
+    files = list_candidate(open_folder(clean_demo.root), profile).images(profile) * 10
+    batches = list(engine._batches(files, by_size=True))
     assert [file for batch in batches for file in batch] == files
     assert max(len(batch) for batch in batches) <= engine.BATCH_FILES
     assert max(sum(file.size for file in batch) for batch in batches) <= engine.BATCH_BYTES
+    assert len(list(engine._batches(files, by_size=False))) == -(-len(files) // engine.BATCH_FILES)

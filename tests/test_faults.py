@@ -14,6 +14,7 @@ from pedicxr_release.demo.faults import FAULTS, Fault, plant
 from pedicxr_release.demo.table_faults import PATTERN_FAULTS
 from pedicxr_release.demo.write import Demo, write_demo
 from pedicxr_release.finding import Severity, catalogue
+from pedicxr_release.source import open_folder
 from pedicxr_release.validation import GateOptions, validate
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ SINGLE = [fault for fault in FAULTS.values() if fault not in PATTERNS]
 def test_a_fault_is_found_on_its_file(fault: Fault, demo: Demo, profile: Profile) -> None:
     path = plant(fault.name, demo)
     report = validate(demo.root, profile, OPTIONS)
-    shown = {entry.path: entry.shown for entry in list_candidate(demo.root, profile).entries}
+    shown = {entry.path: entry.shown for entry in list_candidate(open_folder(demo.root), profile).entries}
     hits = [judged for judged in report.judged if judged.finding.code == fault.code]
     assert shown.get(path, path) in {judged.finding.path for judged in hits}
     shuts = catalogue()[fault.code].severity is Severity.error

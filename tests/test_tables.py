@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pedicxr_release import tables
 from pedicxr_release.finding import Collector
+from pedicxr_release.source import open_folder
 from pedicxr_release.tables import _any_rows, _plain_rows, read_table
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ FILE = "annotations_train.csv"
 
 def read(root: Path, content: str | bytes, profile: Profile, file: str = FILE) -> Table:
     (root / file).write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_table(root, file, profile)
+    return read_table(open_folder(root), file, profile)
 
 
 def places(table: Table) -> list[tuple[str, int | None, str | int | None]]:
@@ -152,9 +153,9 @@ def test_a_cell_of_two_gigabytes_is_answered_in_bounded_memory(tmp_path: Path) -
         file.write((HEADER + GOOD).encode() + b'"')
         file.truncate(900 << 20)
     script = (
-        "import sys; from pathlib import Path; from pedicxr_release.profile import load_profile\n"
+        "from pedicxr_release.profile import load_profile; from pedicxr_release.source import open_folder\n"
         "from pedicxr_release.tables import read_table\n"
-        f"print([f.code for f in read_table(Path({str(tmp_path)!r}), {FILE!r}, load_profile('pedicxr')).findings])"
+        f"print([f.code for f in read_table(open_folder({str(tmp_path)!r}), {FILE!r}, load_profile('pedicxr')).findings])"
     )
     limit = 700 << 20
     result = subprocess.run(

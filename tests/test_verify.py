@@ -99,7 +99,7 @@ def test_tampering_is_found_and_named(
     tamper(package)
     target = Path(shutil.make_archive(str(tmp_path / "p"), "zip", tmp_path, NAME)) if zipped else package
     result, report = verify(target)
-    assert result.exit_code == 1
+    assert result.exit_code == 1, result.output
     assert (code, expected) in {(finding["code"], finding["path"]) for finding in report["findings"]}
     packaged = {finding["code"] for finding in report["findings"] if finding["code"].startswith("PKG")}
     assert packaged == {code}
@@ -125,7 +125,7 @@ def test_the_gate_looks_at_the_packaged_bytes_again(package: Path) -> None:
         ),
     )
     result, report = verify(package)
-    assert result.exit_code == 1
+    assert result.exit_code == 1, result.output
     codes = {finding["code"] for finding in report["findings"] if finding["severity"] == "error"}
     assert codes == {"DCM111", "PHI108"}
 

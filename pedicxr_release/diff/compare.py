@@ -157,7 +157,7 @@ def compare(
 
     Raises
     ------
-    UnreadablePackageError, CandidateError
+    UnreadablePackageError, SourceError
         When one cannot be read.
     """
     options = GateOptions(workers=workers, expectations=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import mmap
@@ -16,12 +15,17 @@ from pedicxr_release.examine.header import HeaderReader
 from pedicxr_release.examine.part10 import walk
 from pedicxr_release.examine.pixels import PixelReader
 from pedicxr_release.examine.record import ImageFile, ImageRecord
+from pedicxr_release.examine.remote import RemoteReader
 from pedicxr_release.examine.retained import check_byte_areas, check_elements, check_link_back
 from pedicxr_release.finding import Collector, Finding
 from pedicxr_release.identity import IdentityText
+from pedicxr_release.source import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pedicxr_release.examine.header import Value
+    from pedicxr_release.examine.remote import Content
     from pedicxr_release.profile import Profile
 
 
@@ -41,12 +45,15 @@ class ExamineOptions:
     store, mode
         Folder into which the examined bytes are written, under the file's path, while they are in memory; and how: by
         copying them, by cloning the file's blocks, or by a second name for the file.
+    url
+        Where the dataset lies, if not in a folder of this machine.
     """
 
     pixels: bool = True
     hash: bool = True
     store: str | None = None
     mode: Mode = "copy"
+    url: str | None = None
 
 
 class Examiner:
@@ -67,26 +74,44 @@ class Examiner:
         self._header = HeaderReader(profile.dicom, profile.release.age)
         self._pixels = PixelReader(profile.dicom.pixels, self._text)
 
-    def __call__(self, file: ImageFile) -> ImageRecord:
-        """Examine one file: one open, one mapping, one hash, one walk."""
+        self._remote = RemoteReader(options.url, whole=options.pixels or options.hash) if options.url else None
+
+    def contents(self, files: Sequence[ImageFile]) -> Iterator[tuple[ImageFile, Content | None]]:
+        """Give each file with its content, as far as that is better read for many files at once: see `RemoteReader`."""
+        contents = self._remote.read(files) if self._remote else [None] * len(files)
+        yield from zip(files, contents, strict=True)
+
+    def __call__(self, file: ImageFile, content: Content | None = None) -> ImageRecord:
+        """Examine one file: one open, one mapping, one hash, one walk; or its content, where that has been read already."""
         found = Collector(file.path, file.image_id)
-        try:
-            descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        status = None
+        if content is None:
             try:
-                status = os.fstat(descriptor)
-                if status.st_size == 0:
-                    return _bare(file, 0, Finding("LAY105", file.path, image_id=file.image_id))
-                flags = mmap.MAP_SHARED
-                if self._options.hash or self._options.pixels:
-                    flags |= getattr(mmap, "MAP_POPULATE", 0)
-                mapped = mmap.mmap(descriptor, 0, flags=flags, prot=mmap.PROT_READ)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            return _bare(file, 0, Finding("LAY113", file.path, facts={"reason": reason(error)}, image_id=file.image_id))
-        with memoryview(mapped) as buffer:
+                content, status = self._map(file.source)
+            except OSError as error:
+                content = error
+        if isinstance(content, OSError):
+            return _bare(file, Finding("LAY113", file.path, facts={"reason": reason(content)}, image_id=file.image_id))
+        if not len(content):
+            return _bare(file, Finding("LAY105", file.path, image_id=file.image_id))
+        with memoryview(content) as buffer:
             record = self._examine(file, buffer, found)
+        if status is None:
+            return record
         return replace(record, mtime_ns=status.st_mtime_ns, ctime_ns=status.st_ctime_ns, inode=status.st_ino)
+
+    def _map(self, source: str) -> tuple[mmap.mmap | bytes, os.stat_result]:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if status.st_size == 0:
+                return b"", status
+            flags = mmap.MAP_SHARED
+            if self._options.hash or self._options.pixels:
+                flags |= getattr(mmap, "MAP_POPULATE", 0)
+            return mmap.mmap(descriptor, 0, flags=flags, prot=mmap.PROT_READ), status
+        finally:
+            os.close(descriptor)
 
     def _examine(self, file: ImageFile, buffer: memoryview, found: Collector) -> ImageRecord:
         sha256 = hashlib.sha256(buffer).digest() if self._options.hash else None
@@ -178,15 +203,8 @@ def write_through(buffer: memoryview, target: Path) -> None:
         raise StoreError(reason(error)) from None
 
 
-def reason(error: OSError) -> str:
-    """Say why the system refused, in its own words and without the path."""
-    if error.errno == errno.ELOOP:
-        return "it is a symbolic link"
-    return (error.strerror or type(error).__name__).lower()
-
-
-def _bare(file: ImageFile, size: int, *findings: Finding) -> ImageRecord:
-    return ImageRecord(file.path, file.split, file.image_id, size, findings=findings)
+def _bare(file: ImageFile, finding: Finding) -> ImageRecord:
+    return ImageRecord(file.path, file.split, file.image_id, 0, findings=(finding,))
 
 
 def _number(values: dict[str, tuple[Value, ...]], keyword: str) -> int | None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pedicxr_release import __version__
-from pedicxr_release.examine.image import StoreError, reason, write_through
+from pedicxr_release.candidate import list_candidate
+from pedicxr_release.examine.image import StoreError, write_through
 from pedicxr_release.package.archive import archive_name, source_date_epoch, write_archive
 from pedicxr_release.package.checksums import SUMS_FILE, sums_text
 from pedicxr_release.package.keep import write_evidence
@@ -24,6 +25,7 @@ from pedicxr_release.package.lock import locked
 from pedicxr_release.package.metadata import croissant_text, subject_info_text
 from pedicxr_release.package.readme import readme_text
 from pedicxr_release.profile import CROISSANT_FILE, SUBJECT_FILE
+from pedicxr_release.source import local_path, reason
 from pedicxr_release.validation import GateOptions, Report, validate
 from pedicxr_release.workers import in_background
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pedicxr_release.examine.image import Mode
     from pedicxr_release.exceptions import RecordedException
     from pedicxr_release.profile import Profile
+    from pedicxr_release.source import Folder
 
 LICENSE_FILE, README_FILE, JOURNAL = "LICENSE.txt", "README.md", "journal.json"
 
@@ -73,7 +76,7 @@ class Package:
 
 
 def write_package(
-    root: Path,
+    where: Path | str,
     out: Path,
     profile: Profile,
     options: GateOptions | None = None,
@@ -87,8 +90,8 @@ def write_package(
 
     Parameters
     ----------
-    root
-        The dataset folder; never written to.
+    where
+        The dataset folder, or its URL; never written to.
     out
         The folder in which the package is made. It is created if need be.
     archive
@@ -104,7 +107,7 @@ def write_package(
         When the disk is full, the folder may not be written to, or a file changed while the package was made.
     LockedError
         When another run is making the same package.
-    CandidateError
+    SourceError
         As `validate`.
     """
     name = profile.release.folder_name
@@ -112,20 +115,24 @@ def write_package(
     for path in (target, *([zipped] if archive else [])):
         if path.exists() or path.is_symlink():
             raise TargetError(f"{path} exists; remove it, or give another folder or version")
-    if target.resolve().is_relative_to(root.resolve()):
+    options = replace(options or GateOptions(), pixels=True, hash=True)
+    here = local_path(where)
+    if not here and options.mode != "copy":
+        raise TargetError(f"--mode {options.mode} needs the dataset on this machine's file system; use --mode copy")
+    if here and target.resolve().is_relative_to(here.resolve()):
         raise TargetError(f"{out} lies inside the dataset; give a folder outside of it")
     made = _make_folders(out)
     staging = out / f".{name}.partial"
     try:
         with locked(out / f".{name}.lock"):
             try:
-                options = replace(options or GateOptions(), pixels=True, hash=True, store=str(staging / name))
-                _prepare_staging(staging, root, profile, options.mode)
-                report = validate(root, profile, options, exceptions=exceptions, progress=progress, started=started)
+                options = replace(options, store=str(staging / name))
+                _prepare_staging(staging, where, profile, options.mode)
+                report = validate(where, profile, options, exceptions=exceptions, progress=progress, started=started)
                 if report.verdict == "fail":
                     return Package(report)
                 _check_packageable(report)
-                return _finish(root, staging / name, target, zipped if archive else None, report, exceptions)
+                return _finish(staging / name, target, zipped if archive else None, report, exceptions)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
     except (OSError, StoreError) as error:
@@ -147,12 +154,15 @@ def _make_folders(out: Path) -> list[Path]:
     return missing
 
 
-def _prepare_staging(staging: Path, root: Path, profile: Profile, mode: Mode) -> None:
+def _prepare_staging(staging: Path, where: Path | str, profile: Profile, mode: Mode) -> None:
     """Start a staging folder, or go on with the one that a killed run of the same release left.
 
     The mode counts: a staged file may be another name of a source file, which a copying run would give permissions and times.
     """
-    journal = {"dataset": str(root.resolve()), "profile": profile.digest, "tool": __version__, "mode": mode}
+    here = local_path(where)
+    dataset = str(here.resolve() if here else where)
+    source = hashlib.sha256(dataset.encode()).hexdigest()  # a URL may hold a password
+    journal = {"dataset": source, "profile": profile.digest, "tool": __version__, "mode": mode}
     content = staging / profile.release.folder_name
     try:
         same = json.loads((staging / JOURNAL).read_text(encoding="utf-8")) == journal
@@ -173,7 +183,7 @@ def _check_packageable(report: Report) -> None:
 
 
 def _finish(
-    root: Path, content: Path, target: Path, zipped: Path | None, report: Report, exceptions: Sequence[RecordedException]
+    content: Path, target: Path, zipped: Path | None, report: Report, exceptions: Sequence[RecordedException]
 ) -> Package:
     """Add tables, texts and sums to the images that are there, and put the whole into place."""
     digests = {record.path: record.sha256 for record in report.evidence.records if record.sha256}
@@ -184,14 +194,14 @@ def _finish(
         write_through(memoryview(data), content / name)
         digests[name], sizes[name] = hashlib.sha256(data).digest(), len(data)
 
-    for name, data in _texts(root, report).items():
+    for name, data in _texts(report).items():
         put(name, data)
     if report.profile.release.croissant:
         put(CROISSANT_FILE, croissant_text(report, digests, sizes).encode())
     sums = sums_text(digests).encode()
     write_through(memoryview(sums), content / SUMS_FILE)
     _remove_strangers(content, {*digests, SUMS_FILE})
-    _check_unchanged(root, report)
+    _check_unchanged(report)
     digest = hashlib.sha256(sums).hexdigest()
     evidence = content.with_name(f"{content.name}.evidence")
     shutil.rmtree(evidence, ignore_errors=True)
@@ -215,11 +225,12 @@ def _finish(
     return Package(report, target, zipped, beside, len(digests) + 1, sum(sizes.values()) + len(sums), digest)
 
 
-def _texts(root: Path, report: Report) -> dict[str, bytes]:
+def _texts(report: Report) -> dict[str, bytes]:
     """Tables, subjects, licence and README."""
     texts: dict[str, bytes] = {}
+    folder = report.evidence.candidate.folder
     for table in report.evidence.tables:
-        data = (root / table.file).read_bytes()
+        data = _read(folder, table.file)
         if hashlib.sha256(data).digest() != table.sha256:
             raise PackageError(f"{table.file} was changed while the gate was reading; run again")
         texts[table.file] = data
@@ -227,8 +238,13 @@ def _texts(root: Path, report: Report) -> dict[str, bytes]:
         texts[SUBJECT_FILE] = subject_info_text(report).encode()
     own = {entry.path for entry in report.evidence.candidate.entries if entry.kind == "file"}
     for name, made in ((LICENSE_FILE, _license(report.profile)), (README_FILE, readme_text(report).encode())):
-        texts[name] = (root / name).read_bytes() if name in own else made
+        texts[name] = _read(folder, name) if name in own else made
     return texts
+
+
+def _read(folder: Folder, name: str) -> bytes:
+    with folder.open(name) as file:
+        return file.read()
 
 
 def _license(profile: Profile) -> bytes:
@@ -246,15 +262,15 @@ def _remove_strangers(content: Path, wanted: set[str]) -> None:
             path.unlink()
 
 
-def _check_unchanged(root: Path, report: Report) -> None:
-    """Stop the release if an image is not the file any more that was examined."""
-    sources = {entry.shown: root / entry.path for entry in report.evidence.candidate.entries}
+def _check_unchanged(report: Report) -> None:
+    """Stop the release if an image is not the file any more that was examined; behind a URL, if its size is another."""
+    candidate = report.evidence.candidate
+    now = {entry.shown: entry for entry in list_candidate(candidate.folder.again(), report.profile).entries}
     for record in report.evidence.records:
-        try:
-            status = sources[record.path].lstat()
-        except OSError:
-            raise PackageError(f"{record.path} vanished while the package was made; run again") from None
-        if (status.st_size, status.st_mtime_ns, status.st_ino) != (record.size, record.mtime_ns, record.inode):
+        entry = now.get(record.path)
+        if entry is None:
+            raise PackageError(f"{record.path} vanished while the package was made; run again")
+        if (entry.size, entry.mtime_ns, entry.inode) != (record.size, record.mtime_ns, record.inode):
             raise PackageError(f"{record.path} was changed while the package was made; run again")
 
 

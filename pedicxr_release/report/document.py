@@ -39,7 +39,7 @@ class ProfileUsed(_Part):
 class DatasetSeen(_Part):
     """What was looked at."""
 
-    root: str = Field(description="the dataset folder, as it was given")
+    root: str = Field(description="the dataset folder, as it was given; a URL without credentials")
     images: int = Field(description="files in the folders of the splits")
     bytes: int = Field(description="their size")
     tables: list[str]
@@ -137,7 +137,7 @@ def document(report: Report, *, with_evidence: bool = False) -> ReportDocument:
         tool=Tool(version=report.tool_version),
         profile=ProfileUsed(name=profile.release.name, version=profile.release.version, digest=profile.digest),
         dataset=DatasetSeen(
-            root=str(evidence.candidate.root),
+            root=evidence.candidate.folder.shown,
             images=len(evidence.records),
             bytes=sum(record.size for record in evidence.records),
             tables=[table.file for table in evidence.tables],

@@ -21,8 +21,8 @@ COMMANDS = {Severity.error: "error", Severity.warning: "warning", Severity.info:
 
 def to_github(report: Report) -> str:
     """Write a report as GitHub workflow commands, and the verdict as a plain line; paths as seen from where the run began."""
-    root = report.evidence.candidate.root
-    base = PurePath() if root.is_absolute() else PurePath(root)
+    root = report.evidence.candidate.folder.path
+    base = PurePath() if root is None or root.is_absolute() else PurePath(root)
     lines = [_command(group, base) for group in group_by_check(report) if group.findings]
     return "\n".join([*lines, verdict_line(report)]) + "\n"
 

@@ -38,7 +38,7 @@ def provenance(report: Report) -> dict[str, str]:
     return {
         "tool": f"pedicxr-release {report.tool_version}",
         "profile": f"{release.name} {release.version}, SHA-256 {report.profile.digest}",
-        "dataset": str(report.evidence.candidate.root),
+        "dataset": report.evidence.candidate.folder.shown,
         "SHA-256 over all files read": evidence_digest(report) or "not computed: checksums were left out",
         "findings that shut the gate": f"{options.fail_on.value} and above",
         "declared counts and Table 3": "a duty" if report.evidence.published else "information",

@@ -22,6 +22,7 @@ from pedicxr_release.engine import examine_all
 from pedicxr_release.examine.image import ExamineOptions
 from pedicxr_release.finding import catalogue
 from pedicxr_release.report.document import json_schema
+from pedicxr_release.source import open_folder
 
 if TYPE_CHECKING:
     from pedicxr_release.demo.write import Demo
@@ -198,7 +199,7 @@ def test_a_full_disk_leaves_nothing_behind(clean_demo: Demo, tmp_path: Path) -> 
 
 def test_a_file_that_vanished_or_may_not_be_read_is_a_finding_and_the_run_goes_on(demo: Demo, tmp_path: Path) -> None:
     profile = demo.profile
-    candidate = list_candidate(demo.root, profile)
+    candidate = list_candidate(open_folder(demo.root), profile)
     victim = demo.image_path("train", 1)
     victim.unlink()
     records = examine_all(candidate.images(profile), profile, ExamineOptions(), workers=1)

@@ -11,6 +11,7 @@ from pedicxr_release.candidate import list_candidate
 from pedicxr_release.demo.image_faults import nested
 from pedicxr_release.engine import examine_all
 from pedicxr_release.examine.image import ExamineOptions
+from pedicxr_release.source import open_folder
 
 if TYPE_CHECKING:
     from pedicxr_release.demo.write import Demo
@@ -71,7 +72,9 @@ def test_a_hostile_file_is_a_finding_and_the_run_goes_on(demo: Demo, profile: Pr
     victim = demo.image_path("train", 0)
     victim.write_bytes(content)
     path = victim.relative_to(demo.root).as_posix()
-    records = examine_all(list_candidate(demo.root, profile).images(profile), profile, ExamineOptions(), workers=1)
+    records = examine_all(
+        list_candidate(open_folder(demo.root), profile).images(profile), profile, ExamineOptions(), workers=1
+    )
     found = {finding.code for record in records if record.path == path for finding in record.findings}
     assert code in found
     assert not {"RUN101", "RUN102", "RUN103", "RUN105"} & found

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from pedicxr_release.demo.faults import FAULTS, plant
 from pedicxr_release.demo.write import write_demo
-from pedicxr_release.engine import MEMORY, SECONDS, _start_worker
+from pedicxr_release.engine import _start_worker
+from pedicxr_release.examine.batch import MEMORY, SECONDS
 from pedicxr_release.examine.image import ExamineOptions, Examiner
 from pedicxr_release.examine.record import ImageFile
 from pedicxr_release.profile import load_profile
