@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 import time
 import uuid
@@ -57,6 +58,11 @@ def cluster_crew(address: str, profile: Profile, options: ExamineOptions, sample
     ClusterError
         When nobody answers, no worker is there, or one has another version of this program or does not see the dataset.
     """
+    with _silence():
+        yield from _connected(address, profile, options, sample)
+
+
+def _connected(address: str, profile: Profile, options: ExamineOptions, sample: str) -> Iterator[ClusterCrew]:
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="pedicxr-release")
     except (OSError, ValueError, TypeError):
@@ -69,12 +75,28 @@ def cluster_crew(address: str, profile: Profile, options: ExamineOptions, sample
         raise ClusterError(f"{address}: {error}") from None
     except ModuleNotFoundError as error:
         raise ClusterError(f"{address}: a worker has no {error.name}: install pedicxr-release there too") from None
-    except (Exception, asyncio.CancelledError, concurrent.futures.CancelledError) as error:  # noqa: BLE001 (any of Dask's)
+    except (asyncio.CancelledError, concurrent.futures.CancelledError):
+        raise ClusterError(f"{address}: the scheduler is gone") from None
+    except Exception as error:  # noqa: BLE001 (any of Dask's)
         raise ClusterError(f"{address}: the cluster failed ({type(error).__name__}); look into its logs") from None
     finally:
         with suppress(Exception, asyncio.CancelledError):  # a scheduler that is gone keeps nothing
             client.unregister_worker_plugin(plugin.name)
         client.close(timeout=CONNECT_SECONDS)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep Dask's client from writing tracebacks where one line of ours will stand."""
+    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("distributed")]
+    speaking = [logger for logger in loggers if not logger.disabled]
+    for logger in speaking:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger in speaking:
+            logger.disabled = False
 
 
 class ClusterCrew:

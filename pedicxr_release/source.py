@@ -277,6 +277,8 @@ class RemoteFiles:
 
         self._system.invalidate_cache()
         found: dict[str, Any] = self._system.find(self._root, detail=True)
+        if not found:
+            self._system.ls(self._root)  # `find` takes a store that does not answer for an empty one
         unknown = [name for name, info in found.items() if info.get("size") is None]
         sizes = dict(zip(unknown, self._system.sizes(unknown), strict=True)) if unknown else {}
         prefix = self._root.rstrip("/") + "/" if self._root else ""
@@ -294,13 +296,13 @@ class RemoteFiles:
         """Open a file for reading."""
         return self._system.open(name, "rb")
 
-    def read(self, ranges: Sequence[tuple[str, int | None, int | None]]) -> list[bytes | OSError]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | OSError]:
         """Read ranges of files, many at once.
 
         Parameters
         ----------
         ranges
-            Name as in `located`, first byte, and the byte after the last; None for a whole file.
+            Name as in `located`, first byte, and the byte after the last, which may lie beyond the end.
 
         Returns
         -------

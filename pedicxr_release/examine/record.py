@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class ImageFile:
     path
         Relative to the dataset, with ``/``: what reports show.
     source
-        The file to open.
+        The file to open; its name may be a person's.
     split
         The split whose folder it lies in.
     image_id
@@ -29,7 +29,7 @@ class ImageFile:
     """
 
     path: str
-    source: str
+    source: str = field(repr=False)
     split: str
     image_id: str | None
     size: int

@@ -24,6 +24,8 @@ FIRST_READ = 64 << 10
 LARGEST = 512 << 20
 """Bytes of a file that is read whole: it is held in memory."""
 
+CHANGED = UnreadableError("it has changed since the dataset was listed")
+
 Content = bytes | mmap.mmap | OSError
 
 
@@ -58,7 +60,7 @@ class RemoteReader:
                 if isinstance(content, OSError) or len(content) == file.size > end - start:
                     contents[file] = content
                 elif len(content) != end - start:
-                    contents[file] = UnreadableError("it changed while it was read")
+                    contents[file] = CHANGED
                 else:
                     parts[file].put(start, content)
                     contents[file] = parts[file].memory
@@ -68,11 +70,15 @@ class RemoteReader:
         return list(contents.values())
 
     def _read_whole(self, files: Sequence[ImageFile]) -> list[Content]:
-        fits = [file for file in files if file.size <= LARGEST]
-        answers = self._files.read([(file.source, None, None) for file in fits])
-        contents: dict[ImageFile, Content] = dict(zip(fits, answers, strict=True))
-        too_large = UnreadableError(f"it is larger than {LARGEST >> 20} MiB; copy the dataset to this machine")
-        return [contents.get(file, too_large) for file in files]
+        contents: dict[ImageFile, Content] = dict.fromkeys(files, b"")
+        fits = [file for file in files if 0 < file.size <= LARGEST]
+        answers = self._files.read([(file.source, 0, file.size + 1) for file in fits])  # one more, to see whether it has grown
+        for file, content in zip(fits, answers, strict=True):
+            contents[file] = content if isinstance(content, OSError) or len(content) == file.size else CHANGED
+        for file in files:
+            if file.size > LARGEST:
+                contents[file] = UnreadableError(f"it is larger than {LARGEST >> 20} MiB; copy the dataset to this machine")
+        return list(contents.values())
 
 
 class _Parts:
