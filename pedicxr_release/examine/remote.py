@@ -15,12 +15,14 @@ from pedicxr_release.finding import Collector
 from pedicxr_release.source import RemoteFiles, UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from pedicxr_release.examine.part10 import Walk
     from pedicxr_release.examine.record import ImageFile
 
 FIRST_READ = 64 << 10
 """Headers of a radiograph are a few kilobytes; a request costs as much time as some ten thousand bytes."""
+DICM_END = 132
 LARGEST = 512 << 20
 """Bytes of a file that is read whole: it is held in memory."""
 
@@ -95,22 +97,31 @@ class _Parts:
         self._read.append((start, start + len(content)))
 
     def first_missing(self) -> int | None:
-        """The first byte that is neither read nor stepped over by the walk."""
+        """The first byte that has not been read and is looked at; None when the rest may stay away."""
         with memoryview(self.memory) as buffer:
-            known = sorted([*self._read, *_stepped_over(buffer)])
-        position = 0
-        for start, end in known:
-            if start > position:
-                break
-            position = max(position, end)
-        return position if position < len(self.memory) else None
+            walked = walk(buffer, Collector(""))
+            missing = _gap([*self._read, *_stepped_over(walked, len(buffer))], 0, len(buffer))
+            if missing is None and walked and not walked.complete:  # then what it did not come to is searched
+                start = len(buffer) - walked.account.left_over
+                missing = _gap(self._read, start, min(start + SCANNED_BYTES, len(buffer)))
+        return missing
 
 
-def _stepped_over(buffer: memoryview) -> Iterator[tuple[int, int]]:
+def _gap(known: Iterable[tuple[int, int]], start: int, end: int) -> int | None:
+    """The first position from start to end that is in none of the ranges."""
+    for first, last in sorted(known):
+        if first > start:
+            break
+        start = max(start, last)
+    return start if start < end else None
+
+
+def _stepped_over(walked: Walk | None, size: int) -> list[tuple[int, int]]:
     """Ranges of pixels that nobody looks into."""
-    walked = walk(buffer, Collector(""))
     if walked is None:
-        yield 0, len(buffer)  # no DICOM, as its start says
-    elif walked.pixel_data and walked.pixel_data.length > SCANNED_BYTES and walked.buffer is walked.file:
-        for offset, length in walked.fragments or [(walked.pixel_data.offset, walked.pixel_data.length)]:
-            yield offset, offset + length
+        return [(DICM_END, size)]  # no DICOM, as its start says
+    pixels = walked.pixel_data
+    if not pixels or pixels.length <= SCANNED_BYTES or walked.buffer is not walked.file:
+        return []
+    ranges = [(pixels.offset, pixels.length)] if walked.fragments is None else walked.fragments
+    return [(offset, offset + length) for offset, length in ranges]
