@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client, KilledWorker, WorkerPlugin, get_worker
+from distributed import Client, KilledWorker, Reschedule, WorkerPlugin, get_worker
 
 from pedicxr_release.examine.batch import confinement, examine_batch
 from pedicxr_release.examine.image import Examiner
@@ -78,6 +78,8 @@ def _connected(address: str, profile: Profile, options: ExamineOptions, sample: 
     except (asyncio.CancelledError, concurrent.futures.CancelledError):
         raise ClusterError(f"{address}: the scheduler is gone") from None
     except Exception as error:  # noqa: BLE001 (any of Dask's)
+        if client.status != "running":
+            raise ClusterError(f"{address}: the scheduler is gone") from None
         raise ClusterError(f"{address}: the cluster failed ({type(error).__name__}); look into its logs") from None
     finally:
         with suppress(Exception, asyncio.CancelledError):  # a scheduler that is gone keeps nothing
@@ -165,5 +167,8 @@ class ExaminerPlugin(WorkerPlugin):
 
 
 def _examine_batch(plugin: str, files: list[ImageFile]) -> list[ImageRecord]:
-    examine: Any = get_worker().plugins[plugin]
+    try:
+        examine: Any = get_worker().plugins[plugin]
+    except ValueError:  # the worker was closed between being given the batch and beginning it
+        raise Reschedule from None
     return examine.examine(files)  # type: ignore[no-any-return]
