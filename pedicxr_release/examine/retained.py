@@ -69,6 +69,8 @@ def _search(element: Element, value: bytes, text: IdentityText, found: Collector
         found.add("PHI108", element.location, kind=trace.kind, length=trace.length)
 
 
+SHORTEST_NAME = 8
+"""Hexadecimal digits of a name from which on it is no chance that a digest begins with them."""
 STANDARD_ROOT = b"1.2.840.10008."
 """Root of the UIDs that the DICOM standard itself registers: they are of no study and no patient."""
 
@@ -78,14 +80,15 @@ def check_link_back(walked: Walk, image_id: str | None, stem: str, found: Collec
 
     MD5, SHA-1 and SHA-256 are tried over the UID's text, plain and with a NUL or a space behind it as in a padded value.
     """
-    names = {name.lower() for name in (image_id, stem) if name and len(name) >= 8}
+    names = {name.lower() for name in (image_id, stem) if name and len(name) >= SHORTEST_NAME}
     if not names:
         return
+    starts = {name[:SHORTEST_NAME] for name in names}
     for element, uid in uids(walked):
         if uid.startswith(STANDARD_ROOT):
             continue
         for algorithm, padding, digest in _digests(uid):
-            if any(digest.startswith(name) or name.startswith(digest) for name in names):
+            if digest[:SHORTEST_NAME] in starts and any(digest.startswith(name) or name.startswith(digest) for name in names):
                 found.add("PHI104", element.location, algorithm=algorithm, padding=padding)
 
 
