@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext
 
 Result = TypeVar("Result")
-PRELOADED = "pedicxr_release.examine.image"
-"""What every worker needs: imported once, by the server that they are forked from."""
+PRELOADED = ["pedicxr_release.examine.image", "pedicxr_release.cli"]
+"""What every worker imports, the command that started it included: once, by the server that they are forked from."""
 
 
 class ClusterError(RuntimeError):
@@ -29,7 +29,7 @@ def worker_context() -> ForkServerContext:
     Called before this process does its own imports, the two go on side by side.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOADED])
+    context.set_forkserver_preload(PRELOADED)
     multiprocessing.forkserver.ensure_running()
     return context
 
