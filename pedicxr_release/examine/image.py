@@ -7,7 +7,7 @@ import hashlib
 import mmap
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,8 +24,8 @@ from pedicxr_release.source import reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pedicxr_release.examine.header import Value
     from pedicxr_release.examine.remote import Content
+    from pedicxr_release.examine.value import Value
     from pedicxr_release.profile import Profile
 
 
@@ -95,10 +95,7 @@ class Examiner:
         if not len(content):
             return _bare(file, Finding("LAY105", file.path, image_id=file.image_id))
         with memoryview(content) as buffer:
-            record = self._examine(file, buffer, found)
-        if status is None:
-            return record
-        return replace(record, mtime_ns=status.st_mtime_ns, ctime_ns=status.st_ctime_ns, inode=status.st_ino)
+            return self._examine(file, buffer, status, found)
 
     def _map(self, source: str) -> tuple[mmap.mmap | bytes, os.stat_result]:
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -113,16 +110,21 @@ class Examiner:
         finally:
             os.close(descriptor)
 
-    def _examine(self, file: ImageFile, buffer: memoryview, found: Collector) -> ImageRecord:
+    def _examine(self, file: ImageFile, buffer: memoryview, status: os.stat_result | None, found: Collector) -> ImageRecord:
+        mtime_ns, ctime_ns, inode = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino) if status else (0, 0, 0)
         sha256 = hashlib.sha256(buffer).digest() if self._options.hash else None
         if self._options.store:
             store(buffer, sha256, Path(file.source), Path(self._options.store, file.path), self._options.mode)
         walked = walk(buffer, found)
         if walked is None:
-            return ImageRecord(file.path, file.split, file.image_id, len(buffer), sha256, findings=found.findings)
+            return ImageRecord(
+                file.path, file.split, file.image_id, len(buffer), sha256,
+                mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=inode, findings=found.findings,
+            )  # fmt: skip
         check_byte_areas(buffer, walked, self._text, found)
         check_elements(walked, self._profile.dicom, self._text, found)
-        check_link_back(walked, file.image_id, Path(file.path).stem, found)
+        name = file.path.rpartition("/")[2]
+        check_link_back(walked, file.image_id, name.rpartition(".")[0] or name, found)
         published_form = self._header.check_meta(walked, file.image_id, found) if walked.account.preamble else False
         values = self._header.read(walked, found)
         facts = self._pixels.read(walked, values, found) if self._options.pixels else None
@@ -145,6 +147,9 @@ class Examiner:
             smallest=facts.smallest if facts else None,
             largest=facts.largest if facts else None,
             published_form=published_form,
+            mtime_ns=mtime_ns,
+            ctime_ns=ctime_ns,
+            inode=inode,
             account=walked.account,
             findings=found.findings,
         )

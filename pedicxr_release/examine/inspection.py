@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pedicxr_release.examine.header import NUMBERS, TEXT_VRS, decode_numbers
 from pedicxr_release.examine.image import ExamineOptions, Examiner
 from pedicxr_release.examine.part10 import walk
 from pedicxr_release.examine.record import ImageFile
+from pedicxr_release.examine.value import NUMBERS, TEXT_VRS, decode_numbers
 from pedicxr_release.finding import Collector
 
 if TYPE_CHECKING:
@@ -117,8 +116,6 @@ def _value(element: Element, walked: Walk) -> str:
         printable = "".join(character if character.isprintable() else "·" for character in text)
         return printable if len(printable) <= REVEALED else printable[:REVEALED] + "…"
     if element.vr in NUMBERS and element.length <= REVEALED:
-        try:
-            return "\\".join(map(str, decode_numbers(walked, element) or ()))
-        except struct.error:
-            return ""
+        numbers = decode_numbers(element.vr, walked.value(element, REVEALED), big_endian=walked.big_endian)
+        return "\\".join(map(str, numbers or ()))
     return ""

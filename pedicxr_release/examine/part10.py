@@ -30,12 +30,16 @@ IMPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.
 NATIVE = frozenset({IMPLICIT_LITTLE, "1.2.840.10008.1.2.1", EXPLICIT_BIG, DEFLATED})
 """Transfer syntaxes whose pixel data is not encapsulated."""
 
-LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
-"""VRs with a reserved field and a four-byte length in explicit VR (PS3.5 table 7.1-1)."""
-SHORT_VRS = frozenset(
-    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"}
-    | {b"ST", b"TM", b"UI", b"UL", b"US"}
-)
+LONG_VRS = {vr.encode(): vr for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")}
+"""VRs with a reserved field and a four-byte length in explicit VR (PS3.5 table 7.1-1), by their bytes."""
+SHORT_VRS = {
+    vr.encode(): vr
+    for vr in (
+        *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FL", "FD", "IS", "LO"),
+        *("LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
+    )
+}
+VRS = LONG_VRS | SHORT_VRS
 
 MAXIMUM_DEPTH = 16
 MAXIMUM_ELEMENTS = 20_000
@@ -217,7 +221,7 @@ def _walk_without_preamble(buffer: memoryview, found: Collector) -> Walk | None:
         found.add("DCM101", Location(offset=0), resembles=resembles(start))
         return None
     found.add("DCM101", Location(offset=0), resembles="a DICOM data set without preamble")
-    explicit = start[4:6] in LONG_VRS | SHORT_VRS
+    explicit = start[4:6] in VRS
     result = Walk(buffer, buffer, transfer_syntax="1.2.840.10008.1.2.1" if explicit else IMPLICIT_LITTLE)
     _walk_data_set(result, 0, found)
     return result
@@ -288,6 +292,8 @@ class _Walker:
         self.explicit = explicit
         order = ">" if big else "<"
         self.tag = struct.Struct(order + "HH")
+        self.head = struct.Struct(order + "HH2sH")
+        self.header = self.explicit_header if explicit else self.implicit_header
         self.short = struct.Struct(order + "H")
         self.long = struct.Struct(order + "I")
         self.elements = elements
@@ -333,13 +339,12 @@ class _Walker:
         """Whether the bytes at a position can be an element's header at all."""
         if end - position < 8 or self.peek(position, end) < PIXEL_DATA:
             return False
-        return not self.explicit or bytes(self.buffer[position + 4 : position + 6]) in SHORT_VRS | LONG_VRS
+        return not self.explicit or bytes(self.buffer[position + 4 : position + 6]) in VRS
 
     def element(self, position: int, end: int, way: tuple[tuple[int, int], ...], last: int) -> tuple[Element, int]:
         """Read one element's header, check its place and form, step over its value."""
         header = position
-        tag = self.peek(position, end)
-        vr, length, position = self.explicit_header(position, end) if self.explicit else self.implicit_header(position, end)
+        tag, vr, length, position = self.header(position, end)
         if tag >> 16 == 0xFFFE:
             self.stop("DCM114", header, reason="a delimiter where an element should start")
         element = Element(tag, vr, header, position, length, way)
@@ -446,20 +451,26 @@ class _Walker:
             self.found.add("DCM115", Location(offset=position + 4), bytes=4)
         return position + 8
 
-    def explicit_header(self, position: int, end: int) -> tuple[str, int, int]:
-        vr = bytes(self.buffer[position + 4 : position + 6])
+    def explicit_header(self, position: int, end: int) -> tuple[int, str, int, int]:
+        """Tag, VR and length of the element at a position, and where its value starts (PS3.5 section 7.1.2)."""
+        if end - position < 8:
+            self.stop("DCM103", position, missing=8 - (end - position))
+        group, number, vr, length = self.head.unpack_from(self.buffer, position)
+        tag = group << 16 | number
         if vr in SHORT_VRS:
-            return vr.decode("ascii"), self.short.unpack_from(self.buffer, position + 6)[0], position + 8
+            return tag, SHORT_VRS[vr], length, position + 8
         if vr not in LONG_VRS:
             self.stop("DCM114", position, reason="a value representation that does not exist")
         if end - position < 12:
             self.stop("DCM103", position, missing=12 - (end - position))
-        if bytes(self.buffer[position + 6 : position + 8]) != b"\0\0":
+        if length:  # these two bytes are reserved
             self.found.add("DCM115", Location(offset=position + 6), bytes=2)
-        return vr.decode("ascii"), self.long.unpack_from(self.buffer, position + 8)[0], position + 12
+        return tag, LONG_VRS[vr], self.long.unpack_from(self.buffer, position + 8)[0], position + 12
 
-    def implicit_header(self, position: int, end: int) -> tuple[str, int, int]:
-        return _implicit_vr(self.peek(position, end)), self.long.unpack_from(self.buffer, position + 4)[0], position + 8
+    def implicit_header(self, position: int, end: int) -> tuple[int, str, int, int]:
+        """As `explicit_header`, with the VR that the dictionary gives (PS3.5 section 7.1.3)."""
+        tag = self.peek(position, end)
+        return tag, _implicit_vr(tag), self.long.unpack_from(self.buffer, position + 4)[0], position + 8
 
     def stop(self, code: str, offset: int, **facts: str | int) -> NoReturn:
         """Report what makes the rest unreadable, and end the walk."""

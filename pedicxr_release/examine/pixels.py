@@ -22,8 +22,8 @@ from pedicxr_release.finding import Location
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pedicxr_release.examine.header import Value
     from pedicxr_release.examine.part10 import Element, Walk
+    from pedicxr_release.examine.value import Value
     from pedicxr_release.finding import Collector, Fact
     from pedicxr_release.identity import IdentityText
     from pedicxr_release.profile import PixelExpectation
@@ -214,13 +214,17 @@ class PixelReader:
         location: Location,
         found: Collector,
     ) -> PixelFacts:
-        pixels = self._check_unused_bits(pixels, shape, location, found)
+        largest = int(pixels.max())
+        if largest > (1 << shape.stored) - 1:  # a bit above the stored ones is set
+            pixels = self._without_unused_bits(pixels, shape, location, found)
+            largest = int(pixels.max())
+        smallest = int(pixels.min())
         stored: NDArray[np.integer[Any]] = pixels
         if shape.signed:
             shift = shape.allocated - shape.stored
             signed = pixels.astype(f"=u{shape.allocated // 8}").view(f"=i{shape.allocated // 8}")
             stored = (signed << shift) >> shift
-        smallest, largest = int(stored.min()), int(stored.max())
+            smallest, largest = int(stored.min()), int(stored.max())
         for keyword, actual in (("SmallestImagePixelValue", smallest), ("LargestImagePixelValue", largest)):
             declared = values.get(keyword)
             if declared and int(declared[0]) not in (actual, actual & 0xFFFF):
@@ -231,12 +235,10 @@ class PixelReader:
         return PixelFacts(smallest, largest, digest.digest())
 
     @staticmethod
-    def _check_unused_bits(pixels: Pixels, shape: Geometry, location: Location, found: Collector) -> Pixels:
+    def _without_unused_bits(pixels: Pixels, shape: Geometry, location: Location, found: Collector) -> Pixels:
         """Report bits above the stored ones, where overlays and text can hide; return the pixels without them."""
         mask = (1 << shape.stored) - 1
         unused = ((1 << shape.allocated) - 1) ^ mask
-        if not int(np.bitwise_or.reduce(pixels, axis=None)) & unused:
-            return pixels
         above = pixels & pixels.dtype.type(unused)
         if shape.signed:  # a negative value's sign may be extended over the unused bits
             sign = np.where(pixels & (1 << (shape.stored - 1)), unused, 0).astype(pixels.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 DATE_VRS = frozenset({"DA", "TM", "DT"})
 BINARY_VRS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV", "OW", "SQ"})
 UID_IN_TEXT = re.compile(rb"(?<![0-9.])[0-2](?:\.[0-9]{1,40}){4,30}(?![0-9.])")
+SHORTEST_UID = len("1.2.3.4.5")
+"""Bytes of the shortest text that `UID_IN_TEXT` finds."""
 SCANNED_BYTES = 64 << 10
 """How much of one value is searched for identity; it is refused whatever it says."""
 
@@ -100,15 +103,19 @@ def uids(walked: Walk) -> Iterator[tuple[Element, bytes]]:
         value = walked.value(element, SCANNED_BYTES)
         if element.vr == "UI":
             yield from ((element, uid) for part in value.split(b"\\") if (uid := part.rstrip(b"\0 ")))
-        else:
+        elif len(value) >= SHORTEST_UID:
             yield from ((element, uid) for uid in UID_IN_TEXT.findall(value))
 
 
-def _digests(uid: bytes) -> Iterator[tuple[str, str, str]]:
-    for padding, padded in (("", uid), (" with a NUL behind it", uid + b"\0"), (" with a space behind it", uid + b" ")):
-        yield "MD5", padding, hashlib.md5(padded, usedforsecurity=False).hexdigest()
-        yield "SHA-1", padding, hashlib.sha1(padded, usedforsecurity=False).hexdigest()
-        yield "SHA-256", padding, hashlib.sha256(padded).hexdigest()
+@functools.lru_cache(1024)
+def _digests(uid: bytes) -> tuple[tuple[str, str, str], ...]:
+    """Digests of a UID, each with its algorithm and padding. Some UIDs, such as an implementation's, stand in every file."""
+    paddings = (("", uid), (" with a NUL behind it", uid + b"\0"), (" with a space behind it", uid + b" "))
+    return tuple(
+        (algorithm, padding, hashlib.new(name, padded, usedforsecurity=False).hexdigest())
+        for padding, padded in paddings
+        for algorithm, name in (("MD5", "md5"), ("SHA-1", "sha1"), ("SHA-256", "sha256"))
+    )
 
 
 def check_byte_areas(buffer: memoryview, walked: Walk, text: IdentityText, found: Collector) -> None:
