@@ -386,7 +386,7 @@ def stats(
                 click.echo(f"pedicxr-release: {evidence} does not fit: {misfit}; the files are read instead", err=True)
         if gathered is None:
             with _progress(quiet=quiet) as told:
-                options = GateOptions(pixels=False, hash=False, workers=workers, expectations=False, scheduler=scheduler)
+                options = GateOptions(pixels=False, hash=False, workers=workers, scheduler=scheduler)
                 gathered = gather(dataset, profile, options, **told)
         if not gathered.records:
             raise Refusal(f"{dataset}: no images in {' or '.join(profile.release.splits)}; there is nothing to count")

@@ -6,7 +6,6 @@ there too that is a finding.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from pedicxr_release.examine.batch import confinement, examine_batch, lost, seconds_allowed
 from pedicxr_release.examine.image import ExamineOptions, Examiner
-from pedicxr_release.workers import ClusterError, hold_lifeline, worker_context
+from pedicxr_release.workers import ClusterError, hold_lifeline, kill_workers, worker_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -196,8 +195,7 @@ class LocalCrew:
             self._pool.shutdown()
             return
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.kill()
+        kill_workers()
 
     def submit(self, batch: Batch) -> Future[list[ImageRecord]]:
         """Have a batch examined."""

@@ -12,7 +12,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
@@ -21,10 +21,10 @@ from pedicxr_release.cache import program_digest
 from pedicxr_release.profile import ProfileError
 from pedicxr_release.resources import data_folder
 from pedicxr_release.source import reason
-from pedicxr_release.workers import hold_lifeline, worker_context
+from pedicxr_release.workers import hold_lifeline, kill_workers, worker_context
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pedicxr_release.cache import EvidenceCache
     from pedicxr_release.profile import Profile
@@ -122,7 +122,7 @@ def load_suites(profile: Profile) -> list[Suite]:
 
 
 class ExpectationRunner:
-    """Runs suites in a worker process.
+    """Runs suites in a worker process, which ends with the ``with`` block; at once if that ends early.
 
     Parameters
     ----------
@@ -140,42 +140,51 @@ class ExpectationRunner:
         self._cache = cache
         self._pool: ProcessPoolExecutor | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            if error is not None:
+                kill_workers()
+
     def start(self, largest: int) -> None:
         """Start the worker and have it import Great Expectations, if any suite applies to so many rows."""
         if any(suite.meta.minimum_rows <= largest for suite in self._suites):
             self._pool = ProcessPoolExecutor(1, worker_context(), initializer=hold_lifeline)
             self._pool.submit(_prepare)
 
-    def run(self, frames: Mapping[FrameName, pd.DataFrame]) -> list[Outcome]:
-        """Evaluate every suite that applies.
+    def evaluate(self, frames: Mapping[FrameName, pd.DataFrame]) -> Callable[[], list[Outcome]]:
+        """Begin to evaluate every suite that applies.
 
-        Raises
-        ------
-        SuiteError
-            When Great Expectations refuses a suite.
+        Returns
+        -------
+        callable
+            Waits for what came of them. Raises `SuiteError` when Great Expectations refuses a suite.
         """
         applicable = [suite for suite in self._suites if 0 < len(frames[suite.meta.frame]) >= suite.meta.minimum_rows]
         if not applicable:
-            return []
+            return list
         needed = {suite.meta.frame: frames[suite.meta.frame] for suite in applicable}
         cache = None if self._data_docs else self._cache
         key = _depends(applicable, needed) if cache else b""
         if cache and (known := cache.find([key])):
-            return [Outcome(**row) for row in json.loads(known[key])]
+            return lambda: [Outcome(**row) for row in json.loads(known[key])]
         if self._pool is None:
             self.start(max(map(len, frames.values())))
         assert self._pool is not None
-        outcomes, refused = self._pool.submit(_evaluate, applicable, needed, self._data_docs).result()
-        if refused:
-            raise SuiteError(refused)
-        if cache:
-            cache.keep({key: json.dumps([asdict(outcome) for outcome in outcomes])})
-        return outcomes
+        future = self._pool.submit(_evaluate, applicable, needed, self._data_docs)
 
-    def close(self) -> None:
-        """End the worker."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        def outcomes() -> list[Outcome]:
+            found, refused = future.result()
+            if refused:
+                raise SuiteError(refused)
+            if cache:
+                cache.keep({key: json.dumps([asdict(outcome) for outcome in found])})
+            return found
+
+        return outcomes
 
 
 def _depends(suites: Sequence[Suite], frames: Mapping[FrameName, pd.DataFrame]) -> bytes:

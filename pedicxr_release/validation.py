@@ -53,9 +53,8 @@ JUDGES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     judge_labels,
     judge_splits,
     judge_statistics,
-    judge_expectations,
 )
-"""Every judge: a pure function from the evidence to findings. A new one is a line here."""
+"""Every judge of what was read: a pure function from the evidence to findings. A new one is a line here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +186,18 @@ def validate(
         When the folder cannot be listed.
     """
     options = options or GateOptions()
-    evidence = gather(where, profile, options, progress=progress, started=started, cache=cache)
-    found = [finding for record in evidence.records for finding in record.findings]
-    found += evidence.strays
-    found += [finding for table in evidence.tables for finding in table.findings]
-    found += [finding for judge in JUDGES for finding in judge(evidence)]
+    suites = load_suites(profile) if options.expectations else []
+    with ExpectationRunner(suites, options.data_docs, cache) as runner:
+        evidence = gather(
+            where, profile, options, progress=progress, started=started, cache=cache, reading=runner.start
+        )  # fmt: skip
+        outcomes = runner.evaluate(evidence.frames() if suites else {})  # while the judges sit
+        found = [finding for record in evidence.records for finding in record.findings]
+        found += evidence.strays
+        found += [finding for table in evidence.tables for finding in table.findings]
+        found += [finding for judge in JUDGES for finding in judge(evidence)]
+        evidence.outcomes = outcomes()
+        found += judge_expectations(evidence)
     return Report(evidence, weigh(found, evidence, exceptions), options)
 
 
@@ -203,8 +209,17 @@ def gather(
     progress: Progress | None = None,
     started: Callable[[Candidate], None] | None = None,
     cache: EvidenceCache | None = None,
+    reading: Callable[[int], None] | None = None,
 ) -> Evidence:
-    """Read a candidate: each image once, each table once; as `validate`, without judging."""
+    """Read a candidate: each image once, each table once; without judging.
+
+    Parameters
+    ----------
+    where, profile, options, progress, started, cache
+        As for `validate`.
+    reading
+        Told the number of images, if any of them must be read.
+    """
     candidate = list_candidate(open_folder(where), profile)
     if started:
         started(candidate)
@@ -216,26 +231,18 @@ def gather(
     if progress and known:
         progress(len(known), sum(record.size for record in known.values()))
     unknown = [image for image in images if image.path not in known]
-    runner = ExpectationRunner(load_suites(profile) if options.expectations else [], options.data_docs, cache)
-    if unknown:
-        runner.start(len(images))
-    try:
-        tables = in_background(lambda: _read_tables(candidate, profile))  # while workers look at images
-        strays = in_background(lambda: list(scan_strays(candidate, profile)))
-        arrived = kept.keep if kept else None
-        read = examine_all(
-            unknown, profile, examine,
-            workers=options.workers, scheduler=options.scheduler, progress=progress, arrived=arrived,
-        )  # fmt: skip
-        known |= {record.path: record for record in read}
-        records = [known[image.path] for image in images]
-        published = options.published or profile.release.enforce_reference
-        evidence = Evidence(profile, candidate, records, tables.result(), strays.result(), published)
-        if options.expectations:
-            evidence.outcomes = runner.run(evidence.frames())
-    finally:
-        runner.close()
-    return evidence
+    if reading and unknown:
+        reading(len(images))
+    tables = in_background(lambda: _read_tables(candidate, profile))  # while workers look at images
+    strays = in_background(lambda: list(scan_strays(candidate, profile)))
+    arrived = kept.keep if kept else None
+    read = examine_all(
+        unknown, profile, examine, workers=options.workers, scheduler=options.scheduler, progress=progress, arrived=arrived
+    )
+    known |= {record.path: record for record in read}
+    records = [known[image.path] for image in images]
+    published = options.published or profile.release.enforce_reference
+    return Evidence(profile, candidate, records, tables.result(), strays.result(), published)
 
 
 def _entries_of(images: Sequence[ImageFile], candidate: Candidate) -> list[Entry]:

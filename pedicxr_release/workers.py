@@ -8,11 +8,11 @@ import os
 import signal
 import threading
 from concurrent.futures import Future
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.context import ForkServerContext
 
 Result = TypeVar("Result")
 PRELOADED = ["pedicxr_release.examine.image", "pedicxr_release.cli"]
@@ -23,15 +23,32 @@ class ClusterError(RuntimeError):
     """A cluster cannot be used, or is gone; the message says why."""
 
 
-def worker_context() -> ForkServerContext:
+class Worker(ForkServerProcess):
+    """A worker process, which is not to be mistaken for another child of the process that called us."""
+
+
+class WorkerContext(ForkServerContext):
+    """Starts workers."""
+
+    Process = Worker
+
+
+def worker_context() -> WorkerContext:
     """Return the way in which workers are started, with their server importing what they need from now on.
 
     Called before this process does its own imports, the two go on side by side.
     """
-    context = multiprocessing.get_context("forkserver")
+    context = WorkerContext()
     context.set_forkserver_preload(PRELOADED)
     multiprocessing.forkserver.ensure_running()
     return context
+
+
+def kill_workers() -> None:
+    """End every worker of this process at once, whatever it is at."""
+    for process in multiprocessing.active_children():
+        if isinstance(process, Worker):
+            process.kill()
 
 
 def hold_lifeline() -> None:

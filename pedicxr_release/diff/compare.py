@@ -160,7 +160,7 @@ def compare(
     UnreadablePackageError, SourceError
         When one cannot be read.
     """
-    options = GateOptions(workers=workers, expectations=False)
+    options = GateOptions(workers=workers)
     with unpacked(before) as first, unpacked(after) as second:
         old, new = (gather(root, profile, options, progress=progress, started=started) for root in (first, second))
         files = _files(file_digests(first, old), file_digests(second, new), old, new)
