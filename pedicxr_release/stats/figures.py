@@ -18,7 +18,7 @@ from pedicxr_release.age import age_in_years
 from pedicxr_release.stats.table3 import images_by_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pedicxr_release.evidence import Evidence
@@ -49,8 +49,10 @@ class FigureImage(NamedTuple):
     svg: bytes
 
 
-def draw_figures(evidence: Evidence, table: Table3, folder: Path | None = None) -> list[FigureImage]:
-    """Draw every figure as SVG, and into a folder as SVG, PNG and PDF.
+def draw_figures(
+    evidence: Evidence, table: Table3, folder: Path | None = None, formats: Sequence[str] = tuple(FORMATS)
+) -> list[FigureImage]:
+    """Draw every figure as SVG, and into a folder in every format that is asked for.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ def draw_figures(evidence: Evidence, table: Table3, folder: Path | None = None) 
         What is drawn; Figures 3 and 4 are of the profile's figure split.
     folder
         Where the files go; made if need be.
+    formats
+        Of the files: some of `FORMATS`, with SVG among them.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def draw_figures(evidence: Evidence, table: Table3, folder: Path | None = None) 
     with mpl.rc_context(STYLE):
         for name, draw in FIGURES.items():
             figure = draw(evidence, table)
-            drawn = {suffix: _save(figure, suffix) for suffix in (FORMATS if folder else ("svg",))}
+            drawn = {suffix: _save(figure, suffix) for suffix in (formats if folder else ("svg",))}
             images.append(FigureImage(figure.axes[0].get_title(loc="left"), drawn["svg"]))
             for suffix, content in drawn.items():
                 if folder:
