@@ -61,10 +61,8 @@ def refusals(*, workers: bool = False) -> Iterator[None]:
 
     try:
         yield
-    except (click.ClickException, click.exceptions.Exit):
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
-    except (KeyboardInterrupt, click.Abort):
-        raise Refusal("interrupted; no verdict was drawn and nothing was left behind", INCOMPLETE) from None
     except (SourceError, ExceptionsError, ProfileError, FileExistsError) as error:
         raise Refusal(str(error)) from None
     except ClusterError as error:
@@ -94,7 +92,18 @@ def _innermost(error: BaseException) -> str:
     return place
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands, each of which may be interrupted at any moment: click alone would exit with the code of a shut gate."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (click's signature)
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            raise Refusal("interrupted: the run was not completed, and no verdict was drawn", INCOMPLETE) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="pedicxr-release")
 def main() -> None:
     """Check, count and package an annotated radiograph dataset before it is published.

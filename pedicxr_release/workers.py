@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from concurrent.futures import Future
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,7 +41,12 @@ def worker_context() -> WorkerContext:
     """
     context = WorkerContext()
     context.set_forkserver_preload(PRELOADED)
-    multiprocessing.forkserver.ensure_running()
+    resource_tracker.ensure_running()  # it unblocks signals
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for this process: workers inherit the mask
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     return context
 
 
@@ -52,12 +58,11 @@ def kill_workers() -> None:
 
 
 def hold_lifeline() -> None:
-    """End this worker as soon as its parent is gone, and only then: Ctrl-C in a terminal reaches it too, and is not for it.
+    """End this worker as soon as its parent is gone.
 
     A worker of a `ProcessPoolExecutor` holds both ends of the queue that it reads from, so a parent that was killed would
     leave it waiting for ever, with whatever pipe it has inherited held open.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_outlive, name="lifeline", daemon=True).start()
 
 

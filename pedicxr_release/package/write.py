@@ -205,10 +205,10 @@ def _finish(
     digest = hashlib.sha256(sums).hexdigest()
     evidence = content.with_name(f"{content.name}.evidence")
     shutil.rmtree(evidence, ignore_errors=True)
-    kept = in_background(lambda: write_evidence(evidence, report, exceptions, digest))  # while the disk takes the images
-    linked = report.options.mode == "hardlink"
-    _settle(content, linked={record.path for record in report.evidence.records} if linked else set())
-    kept.result()
+    linked = {record.path for record in report.evidence.records} if report.options.mode == "hardlink" else set()
+    settled = in_background(lambda: _settle(content, linked=linked))  # the disk takes the images while we draw
+    write_evidence(evidence, report, exceptions, digest)
+    settled.result()
     _settle(evidence, linked=set())
     beside = target.with_name(evidence.name)
     shutil.rmtree(beside, ignore_errors=True)
