@@ -281,19 +281,21 @@ def _outputs(formats: tuple[str, ...], known: tuple[str, ...] = REPORT_FORMATS) 
 
 
 def _write_reports(report: Report, outputs: list[tuple[str, Path | None]], *, verbose: bool, with_evidence: bool) -> None:
-    from functools import partial
-
-    from pedicxr_release.report.document import to_json
-    from pedicxr_release.report.formats import WRITERS
     from pedicxr_release.report.text import print_report
 
-    writers = WRITERS | {"json": partial(to_json, with_evidence=with_evidence)}
     for name, file in outputs:
         with _open(file) if file else nullcontext(sys.stdout) as stream:
             if name == "text":
                 print_report(report, _console(stream), every=verbose)
             else:
-                click.echo(writers[name](report), file=stream, nl=False)
+                click.echo(_written(report, name, with_evidence=with_evidence), file=stream, nl=False)
+
+
+def _written(report: Report, name: str, *, with_evidence: bool) -> str:
+    from pedicxr_release.report.document import to_json
+    from pedicxr_release.report.formats import WRITERS
+
+    return to_json(report, with_evidence=True) if name == "json" and with_evidence else WRITERS[name](report)
 
 
 def _console(file: Any = None, *, stderr: bool = False) -> Console:  # noqa: ANN401 (any text stream)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.unsignedinteger[Any]]
 
-SAMPLE = 1 << 16
+SAMPLE = 1 << 14
 """About how many pixels the share of clipped ones and the number of distinct values are read from."""
 MAXIMUM_PIXELS = 1 << 28
 """More pixels than that are not decoded: a header can claim 65,535 × 65,535."""

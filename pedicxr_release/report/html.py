@@ -77,12 +77,12 @@ def _chunks(group: CheckGroup) -> list[tuple[int, list[Judged]]]:
 
 
 def draw_figures_if_possible(report: Report, folder: Path | None = None) -> list[FigureImage] | None:
-    """Draw every figure, into a folder too if one is given, to be looked at; None where matplotlib is not installed."""
+    """Draw every figure, into a folder too if one is given; None where matplotlib is not installed."""
     try:
         from pedicxr_release.stats.figures import draw_figures
     except ImportError:
         return None
-    return draw_figures(report.evidence, report.table3, folder, ("svg", "png")) if report.evidence.records else []
+    return draw_figures(report.evidence, report.table3, folder, ("svg",)) if report.evidence.records else []
 
 
 def _data_url(svg: bytes) -> str:
