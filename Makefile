@@ -57,4 +57,4 @@ bench: $(VENV)/installed  ## measure the gate against limit and peers, into docs
 	$(BIN)/python benchmarks/report_page.py
 
 bench-scale: $(VENV)/installed  ## measure up to 1,000,000 images as records, and 100,000 real small files
-	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/scale.py --write docs/performance.md

@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import mmap
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -27,6 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from memory import peak_memory
+from page import put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
 CORES = len(os.sched_getaffinity(0))
 COMMAND = str(Path(sys.executable).with_name("pedicxr-release"))
 DICOMQC, HEADERS = "headers: dicomqc scan", "headers: validate --no-pixels --no-hash"
-QUARTER = ", a quarter of the files"
+QUARTER, PLAIN = ", a quarter of the files", ", without expectations"
+LIMIT, SUMS = "limit: mmap + hashlib", f"xargs -P{CORES} sha256sum"
+VALIDATE, COPY, HARDLINK = "validate", "package --mode copy", "package --mode hardlink"
+UNCHANGED = "many small ones: validate, unchanged"
+PUBLISHED = 9125
+"""Images of the published dataset."""
 PEERS = Path(__file__).parents[1] / "build" / "peers"
 
 
@@ -121,6 +127,8 @@ def measure(cases: list[Case], repeats: int) -> dict[str, float]:
 
 
 def large(folder: Path, images: int) -> list[Case]:
+    from pedicxr_release.profile import profile_folder
+
     root, out, quarter = folder / "large", folder / "out", folder / "quarter"
     make(root, images)
     make(quarter, images // 4)
@@ -129,8 +137,12 @@ def large(folder: Path, images: int) -> list[Case]:
     listed = folder / "files"
     listed.write_text("\n".join(files))
     _limit(files)
-    ours = (COMMAND, "validate", root, "-q")
-    cache, bag, other = folder / "cache", folder / "bag", folder / "other"
+    validate, package = (COMMAND, "validate", "-q", "--no-cache"), (COMMAND, "package", "-q", "--mode", "hardlink")
+    bag, other, plain = folder / "bag", folder / "other", folder / "profile"
+    without = ("--profile", plain)
+    shutil.copytree(profile_folder("pedicxr"), plain)
+    with (plain / "release.yaml").open("a", encoding="utf-8") as file:
+        file.write("\nexpectations: []\n")
     shutil.copytree(root, other)  # a second name for a file changes its status, and the cache would read it again
 
     def bagged() -> None:
@@ -140,24 +152,20 @@ def large(folder: Path, images: int) -> list[Case]:
     validate_bag = call(peer("bagit") / "python", "-m", "bagit", "--validate", "--processes", str(CORES), "--quiet", bag)
     sums = f"xargs -P{CORES} -n 16 sha256sum < {listed} > /dev/null"
     return [
-        Case("limit: mmap + hashlib", lambda: _limit(files), size),
-        Case(f"xargs -P{CORES} sha256sum", call("bash", "-c", sums), size),
+        Case(LIMIT, lambda: _limit(files), size),
+        Case(SUMS, call("bash", "-c", sums), size),
         Case("cp -r", call("cp", "-r", root, out), size, out),
         Case("bagit: make", bagged, size, bag),
         Case("bagit: validate", validate_bag, size),
-        Case("validate", call(*ours, "--no-cache"), size),
-        Case(f"validate{QUARTER}", call(COMMAND, "validate", quarter, "-q", "--no-cache")),
-        Case("validate --no-expectations", call(*ours, "--no-cache", "--no-expectations"), size),
-        Case("validate --no-pixels", call(*ours, "--no-cache", "--no-pixels"), size),
-        Case("validate, unchanged", call(*ours, "--cache", cache), size),
-        Case("package --mode copy", call(COMMAND, "package", root, out, "-q"), size, out),
+        Case(VALIDATE, call(*validate, root), size),
+        Case(f"{VALIDATE}{PLAIN}", call(*validate, *without, root), size),
+        Case(f"{VALIDATE}{PLAIN}{QUARTER}", call(*validate, *without, quarter)),
+        Case("validate --no-pixels", call(*validate, "--no-pixels", root), size),
+        Case(COPY, call(COMMAND, "package", "-q", root, out), size, out),
         Case("verify", call(COMMAND, "verify", out / "vindr-pcxr-1.0.0", "-q"), size),
-        Case("package --mode hardlink", call(COMMAND, "package", other, out, "-q", "--mode", "hardlink"), size, out),
-        Case(
-            f"package --mode hardlink{QUARTER}",
-            call(COMMAND, "package", quarter, out, "-q", "--mode", "hardlink"),
-            removed=out,
-        ),
+        Case(HARDLINK, call(*package, other, out), size, out),
+        Case(f"{HARDLINK}{PLAIN}", call(*package, *without, other, out), size, out),
+        Case(f"{HARDLINK}{PLAIN}{QUARTER}", call(*package, *without, quarter, out), removed=out),
     ]
 
 
@@ -169,39 +177,48 @@ def small(folder: Path, images: int) -> list[Case]:
     cases = []
     for name, share in (("", 1), (QUARTER, 4)):
         root = folder / f"small{share}"
-        write_demo(root, profile, images // share, 1, downscale=16)
+        write_demo(root, profile, images // share, 1, downscale=6)
         headers = (COMMAND, "validate", root, "-q", "--no-cache", "--no-expectations", "--no-pixels", "--no-hash")
         dicomqc = call(peer("dicomqc") / "dicomqc", "scan", root, "--quiet", codes=(0, 1, 2))
         cases += [Case(f"{DICOMQC}{name}", dicomqc), Case(f"{HEADERS}{name}", call(*headers))]
-    return [*cases, Case("--help", call(COMMAND, "--help"))]
+    again = call(COMMAND, "validate", folder / "small1", "-q", "--cache", folder / "cache")
+    again()
+    return [*cases, Case(UNCHANGED, again), Case("--help", call(COMMAND, "--help"))]
 
 
-def targets(took: dict[str, float]) -> list[tuple[str, str, float, bool]]:
-    """What the design asks for, as ratios of this run: what, target, measured, met."""
-    limit, sha, cp = took["limit: mmap + hashlib"], took[f"xargs -P{CORES} sha256sum"], took["cp -r"]
-    rows = [
-        ("validate / limit's speed", "≥ 0.7", limit / took["validate"], limit / took["validate"] >= 0.7),
-        ("validate, times faster than sha256sum", "≥ 6", sha / took["validate"], sha / took["validate"] >= 6),
-        ("package copy / cp -r", "≤ 1.2", took["package --mode copy"] / cp, took["package --mode copy"] <= 1.2 * cp),
-    ]
-    hard = took["package --mode hardlink"] / took["validate"]
-    rows.append(("package hardlink / validate", "≤ 1.1", hard, hard <= 1.1))
-    peers = took[DICOMQC] / took[HEADERS]
-    rows.append(("headers, times faster than dicomqc scan", "≥ 4", peers, peers >= 4))
-    rows.append(("second validate, seconds", "< 3", took["validate, unchanged"], took["validate, unchanged"] < 3))
-    rows.append(("--help, seconds", "< 0.3", took["--help"], took["--help"] < 0.3))
+def targets(took: dict[str, float], images: int, peak: int) -> list[tuple[str, str, float, bool]]:
+    """What the design asks for, as ratios of this run: what, target, measured, met.
+
+    A start-up of seconds weighs less the more images there are, so ratios are given for the images of this run, for each
+    further one, and for as many as were published. A further image costs what three quarters of the images add to a quarter,
+    where nothing else is waited for.
+    """
+
+    def at(case: str, number: int) -> float:
+        return took[case] + (number - images) * further(case)
 
     def further(case: str) -> float:
-        """Seconds that three quarters of the images add to a quarter of them: what is not a fixed cost."""
-        return took[case] - took[case + QUARTER]
+        if case == LIMIT:
+            return took[LIMIT] / images
+        alone = case if case + QUARTER in took else case + PLAIN
+        return (took[alone] - took[alone + QUARTER]) / (images - images // 4)
 
-    each = 0.75 * limit / further("validate")
-    rows.append(("each further image: validate / limit's speed", "≥ 0.7", each, each >= 0.7))
-    each = further("package --mode hardlink") / further("validate")
-    rows.append(("each further image: package hardlink / validate", "≤ 1.1", each, each <= 1.1))
-    each = further(DICOMQC) / further(HEADERS)
-    rows.append(("each further header: times faster than dicomqc scan", "≥ 4", each, each >= 4))
-    return rows
+    rows = []
+    for where, seconds in (
+        (f"{images:,} images", lambda case: at(case, images)),
+        (f"{PUBLISHED:,} images, projected", lambda case: at(case, PUBLISHED)),
+        ("each further image", further),
+    ):
+        rows.append((f"validate / limit's speed: {where}", "≥ 0.7", seconds(LIMIT) / seconds(VALIDATE), True))
+        rows.append((f"package hardlink / validate: {where}", "≤ 1.1", seconds(HARDLINK) / seconds(VALIDATE), False))
+    rows.append(("validate, times faster than sha256sum", "≥ 6", took[SUMS] / took[VALIDATE], True))
+    rows.append(("package copy / cp -r", "≤ 1.2", took[COPY] / took["cp -r"], False))
+    rows.append(("headers, times faster than dicomqc scan", "≥ 4", took[DICOMQC] / took[HEADERS], True))
+    rows.append(("headers, the same: each further image", "≥ 4", further(DICOMQC) / further(HEADERS), True))
+    rows.append(("second validate of many small ones, seconds", "< 3", took[UNCHANGED], False))
+    rows.append(("--help, seconds", "< 0.3", took["--help"], False))
+    rows.append(("largest process at many small ones, MB", "< 400", peak / 1e6, False))
+    return [(what, asked, found, (found >= float(asked.split()[1])) == more) for what, asked, found, more in rows]
 
 
 def main() -> None:
@@ -215,26 +232,18 @@ def main() -> None:
         folder = Path(name)
         cases = large(folder, given.images) + small(folder, given.small)
         took = measure(cases, given.repeats)
-    text = table(cases, took, given.images, given.small, given.repeats)
+        peak = peak_memory(COMMAND, "validate", folder / "small1", "-q", "--no-cache")
+    text = table(cases, targets(took, given.images, peak), given)
     print(text)
     if given.write:
-        put(given.write, text)
+        put(given.write, "gate", text)
 
 
-def put(page: Path, text: str) -> None:
-    """Put the tables between the marks of a page."""
-    before, start, rest = page.read_text(encoding="utf-8").partition("<!-- gate -->\n")
-    _, end, after = rest.partition("<!-- /gate -->")
-    page.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
-
-
-def table(cases: list[Case], took: dict[str, float], images: int, few: int, repeats: int) -> str:
-    limit = took["limit: mmap + hashlib"]
-    gigabytes = cases[0].size / 1e9
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
-    made = f"{images:,} images of {1e3 * gigabytes / images:.1f} MB ({gigabytes:.1f} GB) and {few:,} small ones"
+def table(cases: list[Case], met: list[tuple[str, str, float, bool]], given: argparse.Namespace) -> str:
+    limit, gigabytes = cases[0].seconds, cases[0].size / 1e9
+    large_ones = f"{given.images:,} images of {1e3 * gigabytes / given.images:.1f} MB ({gigabytes:.1f} GB)"
     lines = [
-        f"{made}, {CORES} cores, files in the page cache, medians of {repeats} rounds. Largest process: {peak:.0f} MB.\n",
+        f"{large_ones} and {given.small:,} small ones, {CORES} cores, in the page cache, medians of {given.repeats} rounds.\n",
         "| what | s | GB/s | share of the limit |",
         "| --- | ---: | ---: | ---: |",
     ]
@@ -242,7 +251,7 @@ def table(cases: list[Case], took: dict[str, float], images: int, few: int, repe
         rate = (f"{gigabytes / case.seconds:.2f}", f"{limit / case.seconds:.2f}") if case.size else ("", "")
         lines.append(f"| {case.name} | {case.seconds:.2f} | {rate[0]} | {rate[1]} |")
     lines += ["", "| target | asked | measured | met |", "| --- | ---: | ---: | --- |"]
-    lines += [f"| {what} | {asked} | {found:.2f} | {'yes' if met else 'no'} |" for what, asked, found, met in targets(took)]
+    lines += [f"| {what} | {asked} | {found:.2f} | {'yes' if yes else 'no'} |" for what, asked, found, yes in met]
     return "\n".join(lines) + "\n"
 
 
