@@ -12,7 +12,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from pedicxr_release.examine.batch import confinement, examine_batch, lost, seconds_allowed
@@ -36,6 +36,7 @@ QUEUED = 3
 """Batches that are under way for each worker."""
 LOOKED_AFTER = 5.0
 """Seconds without a result after which a crew is asked whether it is still there."""
+OWN_CONTROL_GROUP, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 _examiner: Examiner | None = None
 _held = ExitStack()
@@ -62,13 +63,24 @@ class Crew(Protocol):
 
 
 def available_cores() -> int:
-    """Cores that this process may use: its affinity, and its control group's quota where there is one."""
+    """Cores that this process may use: those of its affinity, or fewer where a control group has a quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([cores, *(max(1, round(quota)) for quota in _quotas())])
+
+
+def _quotas() -> Iterator[float]:
+    """Quotas, in cores, of the control group that this process is in and of those above it (cgroups(7), version 2)."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return cores
+        lines = OWN_CONTROL_GROUP.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    own = PurePosixPath(next((line.removeprefix("0::") for line in lines if line.startswith("0::/")), "/"))
+    for group in (own, *own.parents):
+        try:
+            quota, period = Path(CONTROL_GROUPS, group.relative_to("/"), "cpu.max").read_text(encoding="ascii").split()
+            yield int(quota) / int(period)
+        except (OSError, ValueError):  # there is none, or it is "max"
+            continue
 
 
 def examine_all(

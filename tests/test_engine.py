@@ -16,6 +16,7 @@ from pedicxr_release.source import open_folder
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
+    from pathlib import Path
 
     from pedicxr_release.demo.write import Demo
     from pedicxr_release.examine.record import ImageFile, ImageRecord
@@ -117,3 +118,31 @@ def test_batches_are_cut_by_bytes_and_by_count(clean_demo: Demo, profile: Profil
     assert max(len(batch) for batch in batches) <= engine.BATCH_FILES
     assert max(sum(file.size for file in batch) for batch in batches) <= engine.BATCH_BYTES
     assert len(list(engine._batches(files, by_size=False))) == -(-len(files) // engine.BATCH_FILES)
+
+
+@pytest.mark.parametrize(
+    ("own", "quotas", "cores"),
+    [
+        pytest.param("0::/\n", {}, 8, id="none"),
+        pytest.param("0::/\n", {"": "max 100000"}, 8, id="unlimited"),
+        pytest.param("0::/\n", {"": "300000 100000"}, 3, id="container"),
+        pytest.param("0::/\n", {"": "10000 100000"}, 1, id="less-than-one"),
+        pytest.param("0::/\n", {"": "1600000 100000"}, 8, id="more-than-there-are"),
+        pytest.param("0::/a/b\n", {"a/b": "max 100000", "a": "200000 100000"}, 2, id="group-above"),
+        pytest.param("0::/docker/x\n", {"": "400000 100000"}, 4, id="group-as-the-host-names-it"),
+        pytest.param("4:cpu:/a\n", {}, 8, id="version-1"),
+        pytest.param(None, {}, 8, id="no-linux"),
+    ],
+)
+def test_cores_are_those_that_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None, quotas: dict[str, str], cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8))
+    monkeypatch.setattr(engine, "OWN_CONTROL_GROUP", tmp_path / "own")
+    monkeypatch.setattr(engine, "CONTROL_GROUPS", tmp_path / "groups")
+    if own is not None:
+        (tmp_path / "own").write_text(own)
+    for group, quota in quotas.items():
+        (tmp_path / "groups" / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / group / "cpu.max").write_text(quota + "\n")
+    assert engine.available_cores() == cores
