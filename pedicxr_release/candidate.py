@@ -99,16 +99,18 @@ def list_candidate(folder: Folder, profile: Profile) -> Candidate:
 
 def _below(candidate: Candidate, parent: str, parent_shown: str, declared: set[str], profile: Profile) -> Iterator[Entry]:
     try:
-        children = sorted(candidate.folder.children(parent.rstrip("/")), key=lambda child: os.fsencode(child.name))
+        children = candidate.folder.children(parent.rstrip("/"))
     except OSError as error:
         candidate.unreadable.append((parent_shown.rstrip("/"), reason(error)))
         return
-    for position, child in enumerate(children, start=1):
+    children.sort(key=lambda child: os.fsencode(child.name), reverse=True)
+    for position in range(1, len(children) + 1):
+        child = children.pop()  # of a million, half are gone when the other half has become entries
         name = child.name
         path = parent + name
         known = path in declared or profile.image_id_of(name) is not None
         shown = parent_shown + (name if known else shown_name(name, position))
-        yield Entry(path, shown, *child[1:])
+        yield Entry(path, path if shown == path else shown, *child[1:])  # a million paths stand there once
         if child.kind == "folder":
             yield from _below(candidate, path + "/", shown + "/", declared, profile)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from pedicxr_release.examine.image import ExamineOptions
-    from pedicxr_release.examine.record import ImageFile, ImageRecord
+    from pedicxr_release.examine.record import ImageFile, Packed
     from pedicxr_release.profile import Profile
 
 CONNECT_SECONDS = 10
@@ -122,7 +122,7 @@ class ClusterCrew:
                 self._last_seen = now
         return self._size
 
-    def submit(self, batch: list[ImageFile]) -> Future[list[ImageRecord]]:
+    def submit(self, batch: list[ImageFile]) -> Future[list[Packed]]:
         """Have a batch examined."""
         return self._executor.submit(_examine_batch, self._plugin, batch)  # type: ignore[no-any-return]
 
@@ -159,14 +159,14 @@ class ExaminerPlugin(WorkerPlugin):
         if self._sample and not Path(self._sample).exists():
             raise ClusterError(f"worker {worker.name} does not see the dataset under the path that it has here")
 
-    def examine(self, files: list[ImageFile]) -> list[ImageRecord]:
+    def examine(self, files: list[ImageFile]) -> list[Packed]:
         """Examine a batch."""
         with _one_at_a_time, confinement():
             self._examiner = self._examiner or Examiner(*self._makes)
             return examine_batch(self._examiner, files)
 
 
-def _examine_batch(plugin: str, files: list[ImageFile]) -> list[ImageRecord]:
+def _examine_batch(plugin: str, files: list[ImageFile]) -> list[Packed]:
     try:
         examine: Any = get_worker().plugins[plugin]
     except ValueError:  # the worker was closed between being given the batch and beginning it

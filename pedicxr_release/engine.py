@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from pedicxr_release.examine.batch import confinement, examine_batch, lost, seconds_allowed
 from pedicxr_release.examine.image import ExamineOptions, Examiner
+from pedicxr_release.examine.record import ImageRecord
 from pedicxr_release.workers import ClusterError, hold_lifeline, kill_workers, worker_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from pedicxr_release.examine.record import ImageFile, ImageRecord
+    from pedicxr_release.examine.record import ImageFile, Packed
     from pedicxr_release.profile import Profile
 
     Progress = Callable[[int, int], None]
@@ -53,7 +54,7 @@ class Crew(Protocol):
         """How many workers there are now."""
         ...
 
-    def submit(self, batch: Batch) -> Future[list[ImageRecord]]:
+    def submit(self, batch: Batch) -> Future[list[Packed]]:
         """Have a batch examined, by somebody else if a worker has died."""
         ...
 
@@ -124,22 +125,22 @@ def examine_all(
     """
     if not files:
         return []
-    records: dict[str, ImageRecord] = {}
+    records: list[ImageRecord] = []
     for batch in _run(files, profile, options, workers, scheduler):
-        for record in batch:
-            records[record.path] = record
+        records += batch
         if arrived:
             arrived(batch)
         if progress:
             progress(len(batch), sum(record.size for record in batch))
-    return [records[file.path] for file in files]
+    order = {file.path: position for position, file in enumerate(files)}
+    return sorted(records, key=lambda record: order[record.path])
 
 
 def _run(
     files: Sequence[ImageFile], profile: Profile, options: ExamineOptions, workers: int | None, scheduler: str | None
 ) -> Iterator[list[ImageRecord]]:
     pending = _batches(files, by_size=options.pixels or options.hash)
-    running: dict[Future[list[ImageRecord]], Batch] = {}
+    running: dict[Future[list[Packed]], Batch] = {}
     suspects: Batch = []
     with _crew(profile, options, min(workers or available_cores(), len(files)), scheduler, files[0].source) as crew:
         while True:
@@ -153,10 +154,14 @@ def _run(
             for future in done:
                 batch = running.pop(future)
                 try:
-                    yield future.result()
+                    yield _unpacked(batch, future.result())
                 except crew.lost:
                     suspects += batch
     yield from _one_by_one(suspects, profile, options)
+
+
+def _unpacked(batch: Batch, packed: list[Packed]) -> list[ImageRecord]:
+    return [ImageRecord.unpacked(file, one) for file, one in zip(batch, packed, strict=True)]
 
 
 def _crew(
@@ -179,7 +184,7 @@ def _one_by_one(files: Iterable[ImageFile], profile: Profile, options: ExamineOp
             crew.call(os.getpid).result()  # the worker is up: what dies now dies of the file
             started = time.monotonic()
             try:
-                yield crew.submit([file]).result()
+                yield _unpacked([file], crew.submit([file]).result())
             except crew.lost:
                 seconds = seconds_allowed(file.size)
                 timed_out = time.monotonic() - started >= 0.9 * seconds
@@ -209,7 +214,7 @@ class LocalCrew:
         self._pool.shutdown(wait=False, cancel_futures=True)
         kill_workers()
 
-    def submit(self, batch: Batch) -> Future[list[ImageRecord]]:
+    def submit(self, batch: Batch) -> Future[list[Packed]]:
         """Have a batch examined."""
         return self.call(_examine_batch, batch)
 
@@ -251,6 +256,6 @@ def _start_worker(profile: Profile, options: ExamineOptions) -> None:
     _examiner = Examiner(profile, options)
 
 
-def _examine_batch(files: Batch) -> list[ImageRecord]:
+def _examine_batch(files: Batch) -> list[Packed]:
     assert _examiner is not None
     return examine_batch(_examiner, files)

@@ -61,7 +61,8 @@ class Evidence:
         frame = pd.DataFrame({name: pd.Series([getattr(r, name) for r in named], index=index) for name in fields}, index=index)
         for name in ("size", "rows", "columns", "size_m", "weight_kg", "bits_stored", "smallest", "largest"):
             frame[name] = pd.to_numeric(frame[name])
-        return frame[~frame.index.duplicated()]
+        repeated = frame.index.duplicated()
+        return frame[~repeated] if repeated.any() else frame
 
     def of_kind(self, kind: str, split: str | None = None) -> list[Table]:
         """The tables of a kind (``boxes`` or ``labels``), all or those of one split."""

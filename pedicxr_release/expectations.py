@@ -166,7 +166,7 @@ class ExpectationRunner:
         applicable = [suite for suite in self._suites if 0 < len(frames[suite.meta.frame]) >= suite.meta.minimum_rows]
         if not applicable:
             return list
-        needed = {suite.meta.frame: frames[suite.meta.frame] for suite in applicable}
+        needed = {name: _mentioned(frames[name], applicable, name) for name in {suite.meta.frame for suite in applicable}}
         cache = None if self._data_docs else self._cache
         key = _depends(applicable, needed) if cache else b""
         if cache and (known := cache.find([key])):
@@ -185,6 +185,15 @@ class ExpectationRunner:
             return found
 
         return outcomes
+
+
+def _mentioned(frame: pd.DataFrame, suites: Sequence[Suite], name: FrameName) -> pd.DataFrame:
+    """The columns of a frame whose names stand anywhere in its suites; all, if a suite is about the columns as such."""
+    expected = [one for suite in suites if suite.meta.frame == name for one in suite.expectations]
+    if any("table_column" in one.type for one in expected):
+        return frame
+    text = json.dumps([one.kwargs for one in expected], ensure_ascii=False)
+    return frame[[name for name in frame.columns if json.dumps(name, ensure_ascii=False)[1:-1] in text] or frame.columns[:1]]
 
 
 def _depends(suites: Sequence[Suite], frames: Mapping[FrameName, pd.DataFrame]) -> bytes:

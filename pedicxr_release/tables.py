@@ -212,7 +212,7 @@ class _Rows:
 def _rows(text: str, found: Collector) -> _Rows | None:
     """Split the text into rows by RFC 4180; None if there is no header."""
     header_line, _, body = text.partition("\n")
-    if '"' not in text and "\r" not in text:
+    if not any(mark in text for mark in ('"', "\r", "\ufeff")):  # pandas passes over a byte order mark, others do not
         plain = _plain_rows(header_line, body)
         if plain:
             return plain
@@ -222,18 +222,19 @@ def _rows(text: str, found: Collector) -> _Rows | None:
 def _plain_rows(header_line: str, body: str) -> _Rows | None:
     """Split rows without quotes, which pandas does fast; None if one of them has not the header's number of cells."""
     header = header_line.split(",")
-    data = np.frombuffer(body.encode(), dtype=np.uint8)
-    if not data.size or len(header) > MAXIMUM_COLUMNS:
+    data = body.encode()
+    cells = np.frombuffer(data, dtype=np.uint8)
+    if not cells.size or len(header) > MAXIMUM_COLUMNS:
         return None
-    ends = np.flatnonzero(data == ord("\n"))
+    ends = np.flatnonzero(cells == ord("\n"))
     starts = np.concatenate(([0], ends + 1))
-    starts = starts[starts < data.size]
-    commas = np.add.reduceat((data == ord(",")).view(np.uint8), starts, dtype=np.int64)
-    widest = int(np.diff(np.append(starts, data.size)).max())
+    starts = starts[starts < cells.size]
+    commas = np.add.reduceat((cells == ord(",")).view(np.uint8), starts, dtype=np.int64)
+    widest = int(np.diff(np.append(starts, cells.size)).max())
     if (commas != len(header) - 1).any() or widest > MAXIMUM_CELL or len(header) == 1:
         return None
     frame = pd.read_csv(
-        io.StringIO(body), header=None, names=[str(position) for position in range(len(header))], dtype=object,
+        io.BytesIO(data), header=None, names=[str(position) for position in range(len(header))], dtype=object,
         na_filter=False, quoting=csv.QUOTE_NONE, skip_blank_lines=False, engine="c",
     )  # fmt: skip
     lines = np.arange(2, 2 + len(frame), dtype=np.int64)

@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from pedicxr_release.cli import main
 from pedicxr_release.demo.write import Demo, write_demo
-from pedicxr_release.expectations import Suite, load_suites
+from pedicxr_release.expectations import Suite, _mentioned, load_suites
 from pedicxr_release.profile import load_profile, profile_folder
 
 if TYPE_CHECKING:
@@ -137,3 +138,21 @@ def test_the_suites_are_what_great_expectations_itself_writes() -> None:
         content = json.loads(Path(loaded.file).read_text())
         assert set(content) == {"name", "meta", "expectations"}
         assert Suite.model_validate(content).expectations
+
+
+@pytest.mark.parametrize(
+    ("expectation", "columns"),
+    [
+        pytest.param({"type": "expect_column_max_to_be_between", "kwargs": {"column": "a"}}, ["a"], id="one"),
+        pytest.param({"type": "expect_column_pair_values_to_be_equal", "kwargs": {"column_A": "a", "column_B": 'b "c"'}}, ["a", 'b "c"'], id="pair"),
+        pytest.param({"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["d", "a"]}}, ["a", "d"], id="list"),
+        pytest.param({"type": "expect_column_max_to_be_between", "kwargs": {"column": "a", "row_condition": "d > 3"}}, ["a", "d"], id="condition"),
+        pytest.param({"type": "expect_table_row_count_to_equal", "kwargs": {"value": 1}}, ["a"], id="rows"),
+        pytest.param({"type": "expect_table_columns_to_match_set", "kwargs": {"column_set": ["a"]}}, ["a", 'b "c"', "d"], id="the-columns-themselves"),
+    ],
+)  # fmt: skip
+def test_only_columns_that_are_mentioned_are_sent(expectation: dict[str, Any], columns: list[str]) -> None:
+    frame = pd.DataFrame({"a": [1], 'b "c"': [2], "d": [3]})
+    about, other = (Suite.model_validate(suite(expectation, frame=name)) for name in ("boxes", "images"))
+    assert list(_mentioned(frame, [about], "boxes").columns) == columns
+    assert list(_mentioned(frame, [other], "boxes").columns) == ["a"]

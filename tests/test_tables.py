@@ -48,6 +48,7 @@ def places(table: Table) -> list[tuple[str, int | None, str | int | None]]:
         pytest.param(HEADER + GOOD.rstrip(), [], id="no-newline-at-the-end"),
         pytest.param((HEADER + GOOD).replace("\n", "\r\n"), [], id="crlf-throughout"),
         pytest.param(HEADER + GOOD + f'"{ID}","R1","Cardiomegaly",1,2,3,4,6\n', [], id="quoted"),
+        pytest.param(HEADER + "\ufeff" + GOOD, [("LAB101", 2, "image_id")], id="byte-order-mark-in-a-cell"),
         pytest.param(HEADER + GOOD + "\n" + GOOD, [("CSV105", 3, None)], id="blank-line"),
         pytest.param(HEADER + GOOD + f'{ID},"R\n1",Cardiomegaly,1,2,3,4,6\n{ID},R1,x,1,2,3,4,6\n', [("PHI111", 3, "rad_id"), ("BOX110", 5, "class_name")], id="a-cell-of-two-lines"),
         pytest.param(HEADER + GOOD + f"{ID},R1,Cardiomegaly,a,2,3,4,6\n", [("CSV116", 3, "x_min")], id="word"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pedicxr_release.examine.image import Examiner
-    from pedicxr_release.examine.record import ImageFile
+    from pedicxr_release.examine.record import ImageFile, Packed
     from pedicxr_release.finding import Fact
 
 SECONDS, BYTES_A_SECOND = 5.0, 20 << 20
@@ -37,8 +37,8 @@ def seconds_allowed(size: int) -> float:
     return SECONDS + size / BYTES_A_SECOND
 
 
-def examine_batch(examiner: Examiner, files: Sequence[ImageFile]) -> list[ImageRecord]:
-    """Examine files one after the other, within `confinement`.
+def examine_batch(examiner: Examiner, files: Sequence[ImageFile]) -> list[Packed]:
+    """Examine files one after the other, within `confinement`. Gives one packed record a file, in their order.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def examine_batch(examiner: Examiner, files: Sequence[ImageFile]) -> list[ImageR
             records.append(lost(file, "RUN105", exception=type(error).__name__))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    return records
+    return [record.packed() for record in records]
 
 
 def lost(file: ImageFile, code: str, **facts: Fact) -> ImageRecord:

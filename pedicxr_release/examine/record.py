@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import operator
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pedicxr_release.examine.part10 import ByteAccount
@@ -61,10 +62,10 @@ class ImageRecord:
         Whether Media Storage SOP Instance UID is the bare image id, which is no valid UID.
     mtime_ns, ctime_ns, inode
         Of the file that was read, to tell whether it is still the same.
-    account
-        How many bytes of the file are what.
     findings
         What only the bytes can show.
+    account
+        How many bytes of the file are what; for whoever looks into a single file.
     """
 
     path: str
@@ -88,5 +89,18 @@ class ImageRecord:
     mtime_ns: int = 0
     ctime_ns: int = 0
     inode: int = 0
-    account: ByteAccount | None = None
     findings: tuple[Finding, ...] = ()
+    account: ByteAccount | None = None
+
+    def packed(self) -> Packed:
+        """What is sent from a worker: all but the account, and what whoever gave it the file knows already."""
+        return PACKED(self)
+
+    @classmethod
+    def unpacked(cls, file: ImageFile, packed: Packed) -> ImageRecord:
+        """Put together again what a worker sent of a file. The texts are the file's own: a million paths stand there once."""
+        return cls(file.path, file.split, file.image_id, *packed)
+
+
+Packed = tuple[Any, ...]
+PACKED = operator.attrgetter(*(field.name for field in fields(ImageRecord)[3:-1]))

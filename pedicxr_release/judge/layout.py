@@ -132,9 +132,15 @@ def _would_travel(entry: Entry) -> str:
 
 
 def _same_but_for_case(candidate: Candidate) -> Iterator[Finding]:
+    once: set[int] = set()
+    twice: set[int] = set()
+    for entry in candidate.entries:
+        folded = hash(entry.path.casefold())  # a number, not a path, for each of a million
+        (twice if folded in once else once).add(folded)
     alike: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in candidate.entries:
-        alike[entry.path.casefold()].append(entry)
+        if twice and hash(entry.path.casefold()) in twice:
+            alike[entry.path.casefold()].append(entry)
     for entries in alike.values():
         if len(entries) > 1:
             for entry in entries:
