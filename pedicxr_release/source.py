@@ -54,7 +54,7 @@ class Folder(Protocol):
         ...
 
     def children(self, path: str) -> list[Child]:
-        """What lies directly in a folder, in no order. Raises `OSError`."""
+        """What lies directly in a folder, in no order; the list is the caller's. Raises `OSError`."""
         ...
 
     def size(self, path: str) -> int:
@@ -220,7 +220,7 @@ class RemoteFolder:
 
     def children(self, path: str) -> list[Child]:
         """See `Folder`."""
-        return self._folders.get(path, [])
+        return list(self._folders.get(path, ()))
 
     def size(self, path: str) -> int:
         """See `Folder`."""
