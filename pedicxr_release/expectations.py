@@ -193,7 +193,8 @@ def _mentioned(frame: pd.DataFrame, suites: Sequence[Suite], name: FrameName) ->
     if any("table_column" in one.type for one in expected):
         return frame
     text = json.dumps([one.kwargs for one in expected], ensure_ascii=False)
-    return frame[[name for name in frame.columns if json.dumps(name, ensure_ascii=False)[1:-1] in text] or frame.columns[:1]]
+    written = {column: json.dumps(column, ensure_ascii=False)[1:-1] for column in frame.columns}
+    return frame[[column for column in frame.columns if written[column] in text] or frame.columns[:1]]
 
 
 def _depends(suites: Sequence[Suite], frames: Mapping[FrameName, pd.DataFrame]) -> bytes:

@@ -58,11 +58,12 @@ def kill_workers() -> None:
 
 
 def hold_lifeline() -> None:
-    """End this worker as soon as its parent is gone.
+    """End this worker as soon as its parent is gone, and not by Ctrl-C, which a server that others have started lets through.
 
     A worker of a `ProcessPoolExecutor` holds both ends of the queue that it reads from, so a parent that was killed would
     leave it waiting for ever, with whatever pipe it has inherited held open.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_outlive, name="lifeline", daemon=True).start()
 
 
