@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from pedicxr_release.examine import batch
 from pedicxr_release.examine.image import ExamineOptions, Examiner
 from pedicxr_release.finding import Collector
 from pedicxr_release.source import open_folder
+from pedicxr_release.workers import Worker
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -109,6 +112,25 @@ def test_no_worker_can_be_started(demo: Demo, profile: Profile, monkeypatch: pyt
     monkeypatch.setattr(engine.LocalCrew, "_executor", refuse)
     with pytest.raises(OSError, match="temporarily"):
         engine.examine_all(list_candidate(open_folder(demo.root), profile).images(profile), profile, ExamineOptions())
+
+
+def test_a_run_that_ends_early_ends_its_own_workers_and_no_other_child(clean_demo: Demo, profile: Profile) -> None:
+    def stop(_: list[ImageRecord]) -> None:
+        raise KeyboardInterrupt
+
+    child = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(600,))
+    child.start()
+    try:
+        files = list_candidate(open_folder(clean_demo.root), profile).images(profile)
+        with pytest.raises(KeyboardInterrupt):
+            engine.examine_all(files, profile, ExamineOptions(), workers=2, arrived=stop)
+        for process in multiprocessing.active_children():
+            if isinstance(process, Worker):
+                process.join(60)
+        assert multiprocessing.active_children() == [child]
+    finally:
+        child.kill()
+        child.join()
 
 
 def test_batches_are_cut_by_bytes_and_by_count(clean_demo: Demo, profile: Profile) -> None:
