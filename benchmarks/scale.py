@@ -169,9 +169,8 @@ def report(judged: list[Judged], examined: Examined, rate: float) -> str:
         "| on | hours | GB/s that storage must give to each |",
         "| --- | ---: | ---: |",
     ]
-    alone = (judged[-1].read + judged[-1].judge + judged[-1].report) / judged[
-        -1
-    ].images  # seconds an image that are not shared
+    last = judged[-1]
+    alone = (last.read + last.judge + last.report) / last.images  # seconds an image that are not shared
     shared = MIMIC_IMAGES * (examined.first / examined.images - alone) + MIMIC_BYTES / rate
     for machines, name in ((1, "one machine of 2 cores"), (MACHINES, f"{MACHINES} such machines, `--scheduler`")):
         seconds = shared / machines + MIMIC_IMAGES * alone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from typing import TYPE_CHECKING
@@ -107,15 +106,11 @@ def uids(walked: Walk) -> Iterator[tuple[Element, bytes]]:
             yield from ((element, uid) for uid in UID_IN_TEXT.findall(value))
 
 
-@functools.lru_cache(1024)
-def _digests(uid: bytes) -> tuple[tuple[str, str, str], ...]:
-    """Digests of a UID, each with its algorithm and padding. Some UIDs, such as an implementation's, stand in every file."""
-    paddings = (("", uid), (" with a NUL behind it", uid + b"\0"), (" with a space behind it", uid + b" "))
-    return tuple(
-        (algorithm, padding, hashlib.new(name, padded, usedforsecurity=False).hexdigest())
-        for padding, padded in paddings
-        for algorithm, name in (("MD5", "md5"), ("SHA-1", "sha1"), ("SHA-256", "sha256"))
-    )
+def _digests(uid: bytes) -> Iterator[tuple[str, str, str]]:
+    for padding, padded in (("", uid), (" with a NUL behind it", uid + b"\0"), (" with a space behind it", uid + b" ")):
+        yield "MD5", padding, hashlib.md5(padded, usedforsecurity=False).hexdigest()
+        yield "SHA-1", padding, hashlib.sha1(padded, usedforsecurity=False).hexdigest()
+        yield "SHA-256", padding, hashlib.sha256(padded).hexdigest()
 
 
 def check_byte_areas(buffer: memoryview, walked: Walk, text: IdentityText, found: Collector) -> None:

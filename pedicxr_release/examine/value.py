@@ -1,12 +1,12 @@
 """One retained attribute's value: bytes → what they say, or why they are refused.
 
 A value is legal by its VR as pydicom checks it, then by the profile's constraint as pydantic checks it. Of a refusal only its
-kind is kept, never the value. Most values stand in many files, so what came of one is remembered, in this process alone.
+kind is kept, never the value. Most values stand in many files, so what came of one that is accepted, and so published, is
+remembered in this process; one that is refused is not.
 """
 
 from __future__ import annotations
 
-import functools
 import struct
 import warnings
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class ValueReader:
         self._attribute = attribute
         self._age = age if attribute.keyword == "PatientAge" else None
         self._constraint = constraint(attribute)
-        self._remembered = functools.lru_cache(REMEMBERED)(self._read)
+        self._remembered: dict[tuple[str, bytes, bool], Reading] = {}
 
     def read(self, vr: str, data: bytes, *, big_endian: bool) -> Reading:
         """Read a value.
@@ -86,9 +86,15 @@ class ValueReader:
         big_endian
             Whether its numbers are.
         """
-        return (self._remembered if len(data) <= REMEMBERED_BYTES else self._read)(vr, data, big_endian)
+        asked = vr, data, big_endian
+        reading = self._remembered.get(asked)
+        if reading is None:
+            reading = self._read(vr, data, big_endian=big_endian)
+            if reading.values and len(data) <= REMEMBERED_BYTES and len(self._remembered) < REMEMBERED:
+                self._remembered[asked] = reading
+        return reading
 
-    def _read(self, vr: str, data: bytes, big_endian: bool) -> Reading:
+    def _read(self, vr: str, data: bytes, *, big_endian: bool) -> Reading:
         values = decode_numbers(vr, data, big_endian=big_endian) if vr in NUMBERS else self._decode_text(vr, data)
         if isinstance(values, Reading):
             return values

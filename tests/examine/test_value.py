@@ -51,6 +51,13 @@ def test_what_a_value_says(profile: Profile, keyword: str, vr: str, data: bytes,
     assert asked.read(vr, data, big_endian=False) == first
 
 
+def test_a_value_that_is_refused_is_not_remembered(profile: Profile) -> None:
+    asked = reader(profile, "PatientSex")
+    for data in (b"F ", b"NGUYEN^VAN^AN ", b"X ", b"M "):
+        asked.read("CS", data, big_endian=False)
+    assert {data for _, data, _ in asked._remembered} == {b"F ", b"M "}
+
+
 def test_byte_order_is_part_of_the_question(profile: Profile) -> None:
     asked = reader(profile, "Rows")
     assert asked.read("US", b"\x01\x02", big_endian=False).values == (0x0201,)
