@@ -149,7 +149,7 @@ def _read_lines(folder: Folder, name: str, found: Collector) -> bytes | None:
 def _decode(data: bytes, found: Collector) -> str | None:
     """Check bytes and encoding; return the text, or None if it is no text."""
     kind = resembles(data[:16])
-    if not data.strip():
+    if not data.removeprefix(b"\xef\xbb\xbf").strip():
         found.add("CSV111")
         return None
     if kind in ("a ZIP archive", "a gzip file", "a PDF document", "a JPEG image", "a PNG image"):

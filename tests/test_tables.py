@@ -61,6 +61,7 @@ def places(table: Table) -> list[tuple[str, int | None, str | int | None]]:
         pytest.param(HEADER.replace("x_min", "xmin") + GOOD, [("CSV108", 1, "x_min"), ("CSV109", 1, 4)], id="renamed"),
         pytest.param("\n", [("CSV111", None, None)], id="blank"),
         pytest.param("", [("CSV111", None, None)], id="empty"),
+        pytest.param("\ufeff", [("CSV111", None, None)], id="nothing-but-a-byte-order-mark"),
         pytest.param(HEADER, [("CSV111", None, None)], id="header-only"),
         pytest.param(HEADER.replace(",", "\t") + GOOD.replace(",", "\t"), [("CSV104", 1, None)], id="tabs"),
         pytest.param("a" + ",a" * 1_000_000 + "\n", [("CSV105", 1, None)], id="a-million-columns"),
